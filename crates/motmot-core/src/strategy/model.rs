@@ -1,0 +1,379 @@
+//! What a strategy says, once it has been loaded and checked.
+
+use crate::touchpoint::words;
+use crate::touchpoint::{ActorKind, Audience, Initiator, Intent, Outcome, Stage, Touchpoint};
+
+use super::calendar::Calendar;
+
+words! {
+    /// Whom a critical moment is owed to: the service triangle.
+    #[allow(missing_docs)] // the words say it
+    Side { Strategy = "strategy", Personnel = "personnel", Systems = "systems" }
+}
+words! {
+    /// The service dimension that a rule guards.
+    #[allow(missing_docs)] // the words say it
+    Dimension {
+        Reliability = "reliability",
+        Responsiveness = "responsiveness",
+        Assurance = "assurance",
+        Empathy = "empathy",
+        Tangibles = "tangibles",
+    }
+}
+words! {
+    /// How much a moment matters, mildest first.
+    #[allow(missing_docs)] // the words say it
+    Severity { Info = "info", Warning = "warning", Critical = "critical", Page = "page" }
+}
+words! {
+    /// How a rule's moments reach people: on open ones, on their rate, or never.
+    #[allow(missing_docs)] // the words say it
+    Paging { Open = "open", Rate = "rate", Never = "never" }
+}
+
+/// A checked strategy: what a company promises its customers.
+#[derive(Clone, Debug)]
+pub struct Strategy {
+    /// Its name.
+    pub name: String,
+    /// Hash over all that the fold depends on; not over titles, owners, runbooks and label lists. 16 hex digits in texts.
+    pub hash: u64,
+    /// Business hours.
+    pub calendar: Calendar,
+    /// Closed sets of label values; anything else is `other`.
+    pub labels: Labels,
+    /// The customer segments; the last is the default.
+    pub segments: Vec<String>,
+    /// Inactivity and grace, the first whose filter matches the cycle's first touchpoint. The last has an empty filter.
+    pub cycles: Vec<CyclePolicy>,
+    /// Clock disagreement between sources that is excused, in ms.
+    pub clock_tolerance_ms: i64,
+    /// How far `occurred_at` may lie ahead of `arrived_at`, in ms, before the record is a dead letter.
+    pub allowed_skew_ms: i64,
+    /// How long what is left of a final cycle is remembered, in ms of stream time.
+    pub reopen_window_ms: i64,
+    /// Touchpoints that one cycle may have; what comes beyond is only counted.
+    pub max_touchpoints: usize,
+    /// Moments that one cycle may have.
+    pub max_moments: usize,
+    /// The rules, in the file's order.
+    pub rules: Vec<Rule>,
+}
+
+/// The closed sets of label values.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// Sites.
+    pub site: Vec<String>,
+    /// Departments.
+    pub team: Vec<String>,
+    /// Needs.
+    pub need: Vec<String>,
+}
+
+/// How long a cycle may be silent, and how long it stays amendable.
+#[derive(Clone, Debug)]
+pub struct CyclePolicy {
+    /// Which cycles, by their first touchpoint.
+    pub filter: Filter,
+    /// Silence after which the customer is held to have left, in ms.
+    pub inactivity_ms: i64,
+    /// How long after its close a cycle may still be amended, in ms.
+    pub grace_ms: i64,
+}
+
+/// A value for every segment, by the segment's position in [`Strategy::segments`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerSegment<T>(pub Vec<T>);
+
+impl<T: Copy> PerSegment<T> {
+    /// The value of a segment; of the last for a position beyond.
+    #[allow(clippy::missing_panics_doc, clippy::expect_used)] // the loader never builds an empty one
+    pub fn of(&self, segment: usize) -> T {
+        *self.0.get(segment).or(self.0.last()).expect("a value for each segment")
+    }
+}
+
+/// One rule of the strategy.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique in the file; a metric label.
+    pub id: String,
+    /// In a supervisor's words.
+    pub title: String,
+    /// Which touchpoint can be the moment's anchor (of `abandoned`: the touchpoint with which the customer left).
+    pub filter: Filter,
+    /// Segments that the rule is about; a bit for each position in [`Strategy::segments`].
+    pub segments: u64,
+    /// What is flagged.
+    pub kind: Kind,
+    /// The dimension that it guards.
+    pub dimension: Dimension,
+    /// Whom it is owed to; none: personnel or systems by the anchor's actor.
+    pub side: Option<Side>,
+    /// How much it matters.
+    pub severity: PerSegment<Severity>,
+    /// How it reaches people.
+    pub page: Paging,
+    /// Who is paged.
+    pub owner: String,
+    /// Where it says what to do.
+    pub runbook: Option<String>,
+    /// What clears it; none: the kind's own cure, if it has one.
+    pub recovers_by: Option<Filter>,
+    /// How long it stays open when nothing clears it, in ms from the moment's own instant.
+    pub open_for_ms: i64,
+}
+
+/// What a rule flags. See DESIGN.md §7.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// From A to B took or is taking too long.
+    Slow {
+        /// A.
+        from: Filter,
+        /// B.
+        to: Filter,
+        /// Exactly the limit is met.
+        limit_ms: PerSegment<i64>,
+        /// Once for each need instead of once a cycle.
+        each_need: bool,
+        /// Only business hours count.
+        business_hours: bool,
+    },
+    /// A touchpoint that did not happen: by the close, or within a time of another.
+    Missing {
+        /// What should have happened.
+        expects: Filter,
+        /// Since what; only with `within_ms`.
+        after: Option<Filter>,
+        /// Within which time of `after`.
+        within_ms: Option<PerSegment<i64>>,
+    },
+    /// An outcome unmet or partly met.
+    Unmet,
+    /// A need fulfilled and never verified, or not often enough.
+    Unverified {
+        /// How many checks are demanded.
+        times: u32,
+        /// Within which time of the fulfilment; none: by the close.
+        within_ms: Option<PerSegment<i64>>,
+    },
+    /// A complaint or question neither answered nor given an announced wait.
+    Unacknowledged {
+        /// Exactly the limit is met.
+        limit_ms: PerSegment<i64>,
+        /// Only business hours count.
+        business_hours: bool,
+    },
+    /// Due and not kept; waited longer than announced.
+    BrokenPromise {
+        /// Kinds of promise that the rule is about; `wait` is the announced wait. Empty: all.
+        promises: Vec<String>,
+        /// What is excused beyond the due instant, in ms.
+        limit_ms: PerSegment<i64>,
+        /// Only business hours count towards the limit.
+        business_hours: bool,
+    },
+    /// The customer left: no farewell, or a farewell with the need unmet.
+    Abandoned,
+    /// Rating or sentiment below a limit.
+    LowRating {
+        /// Flags a rating below it.
+        rating_below: Option<i32>,
+        /// Flags a sentiment below it.
+        sentiment_below: Option<f64>,
+    },
+    /// More than so many persons in one cycle.
+    Handoffs {
+        /// The most that is promised.
+        more_than: PerSegment<i64>,
+    },
+    /// A touchpoint that lacks something that the strategy demands of it.
+    Lacking {
+        /// What is demanded; lacking any of it is flagged.
+        demands: Vec<Demand>,
+    },
+    /// A touchpoint that came before one that must precede it.
+    OutOfOrder {
+        /// What came too early is the anchor (the rule's `where`); this is what should have come before it.
+        before: Filter,
+    },
+}
+
+impl Kind {
+    /// The word of the strategy file.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Slow { .. } => "slow",
+            Self::Missing { .. } => "missing",
+            Self::Unmet => "unmet",
+            Self::Unverified { .. } => "unverified",
+            Self::Unacknowledged { .. } => "unacknowledged",
+            Self::BrokenPromise { .. } => "broken_promise",
+            Self::Abandoned => "abandoned",
+            Self::LowRating { .. } => "low_rating",
+            Self::Handoffs { .. } => "handoffs",
+            Self::Lacking { .. } => "lacking",
+            Self::OutOfOrder { .. } => "out_of_order",
+        }
+    }
+}
+
+/// Something that may be demanded of a touchpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// The person gave a name.
+    Named,
+    /// The door was left open.
+    DoorOpen,
+    /// A wait was announced.
+    AnnouncedWait,
+    /// Something was added.
+    AddedValue,
+    /// An attribute is there.
+    Attribute(String),
+}
+
+impl Demand {
+    /// Whether `touchpoint` has what is demanded.
+    pub fn is_met_by(&self, touchpoint: &Touchpoint<'_>) -> bool {
+        match self {
+            Self::Named => touchpoint.actor.as_ref().is_some_and(|actor| actor.named),
+            Self::DoorOpen => touchpoint.door_open == Some(true),
+            Self::AnnouncedWait => touchpoint.announced_wait_ms.is_some(),
+            Self::AddedValue => !touchpoint.added_value.is_empty(),
+            Self::Attribute(name) => touchpoint.attributes.iter().any(|(n, _)| n.as_str() == name),
+        }
+    }
+
+    /// The demand in the words of the strategy file.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Named => "named".to_owned(),
+            Self::DoorOpen => "door_open".to_owned(),
+            Self::AnnouncedWait => "announced_wait".to_owned(),
+            Self::AddedValue => "added_value".to_owned(),
+            Self::Attribute(name) => format!("attribute {name}"),
+        }
+    }
+}
+
+/// Which touchpoints are meant: every given field must have one of its values. An empty filter matches all.
+///
+/// Sets of enum values are bit sets (bit = position in `ALL`, one bit more for "not given"), zero meaning "any".
+/// The segment is not here: it is the cycle's, see [`Rule::segments`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Stages.
+    pub stages: Set<Stage>,
+    /// Outcomes.
+    pub outcomes: Set<Outcome>,
+    /// Intents.
+    pub intents: Set<Intent>,
+    /// Customer or company.
+    pub initiated_by: Set<Initiator>,
+    /// External or internal.
+    pub audience: Set<Audience>,
+    /// Person, system or surroundings.
+    pub actor_kinds: Set<ActorKind>,
+    /// Conditions on texts, all of which must hold.
+    pub texts: Vec<(Field, Vec<String>)>,
+}
+
+/// A set of the values of a closed set of words; empty means "any".
+#[derive(Debug)]
+pub struct Set<T>(u8, std::marker::PhantomData<T>);
+
+impl<T> Clone for Set<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Set<T> {}
+impl<T> Default for Set<T> {
+    fn default() -> Self {
+        Self(0, std::marker::PhantomData)
+    }
+}
+impl<T> PartialEq for Set<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+/// A value that has a position in its closed set.
+pub trait Word: Copy {
+    /// The position.
+    fn position(self) -> u8;
+}
+macro_rules! positions { ($($t:ty),*) => { $(impl Word for $t { fn position(self) -> u8 { self as u8 } })* } }
+positions!(Stage, Outcome, Intent, Initiator, Audience, ActorKind);
+
+impl<T: Word> Set<T> {
+    /// Adds a value.
+    pub fn insert(&mut self, value: T) {
+        self.0 |= 1 << value.position();
+    }
+    /// Whether no value was added: any value is meant.
+    pub fn is_any(self) -> bool {
+        self.0 == 0
+    }
+    /// Whether `value` is meant.
+    pub fn admits(self, value: T) -> bool {
+        self.0 == 0 || self.0 & (1 << value.position()) != 0
+    }
+    /// Whether a value that may be absent is meant; an absent one only by "any".
+    pub fn admits_option(self, value: Option<T>) -> bool {
+        self.0 == 0 || value.is_some_and(|v| self.0 & (1 << v.position()) != 0)
+    }
+}
+
+/// A text field of a touchpoint that a filter may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Channel.
+    Channel,
+    /// Site.
+    Site,
+    /// Department.
+    Team,
+    /// Need.
+    Need,
+    /// Which person or system.
+    ActorId,
+    /// An attribute.
+    Attribute(String),
+}
+
+impl Filter {
+    /// Whether the filter matches every touchpoint.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether `touchpoint` is meant.
+    pub fn matches(&self, touchpoint: &Touchpoint<'_>) -> bool {
+        self.stages.admits(touchpoint.stage)
+            && self.outcomes.admits(touchpoint.outcome)
+            && self.intents.admits_option(touchpoint.intent)
+            && self.initiated_by.admits(touchpoint.initiated_by)
+            && self.audience.admits(touchpoint.audience)
+            && self.actor_kinds.admits_option(touchpoint.actor.as_ref().map(|actor| actor.kind))
+            && self.texts.iter().all(|(field, values)| field.of(touchpoint).is_some_and(|text| values.iter().any(|v| v == text)))
+    }
+}
+
+impl Field {
+    fn of<'t>(&self, touchpoint: &'t Touchpoint<'_>) -> Option<&'t str> {
+        match self {
+            Self::Channel => Some(&touchpoint.channel),
+            Self::Site => Some(&touchpoint.site),
+            Self::Team => touchpoint.team.as_deref(),
+            Self::Need => touchpoint.need.as_deref(),
+            Self::ActorId => touchpoint.actor.as_ref().and_then(|actor| actor.id.as_deref()),
+            Self::Attribute(name) => touchpoint.attributes.iter().find(|(n, _)| n.as_str() == name).map(|(_, value)| value.as_str()),
+        }
+    }
+}
