@@ -14,6 +14,7 @@ pub mod strategy;
 pub mod text;
 pub mod time;
 pub mod touchpoint;
+pub mod yaml;
 
 pub use engine::{Engine, Verdict};
 pub use moment::Moment;
