@@ -38,8 +38,13 @@ pub fn parse_duration(text: &str) -> Result<i64, (String, String)> {
         }
         let Some((_, millis)) = units.by_ref().find(|(name, _)| *name == unit) else {
             let known = UNITS.iter().any(|(name, _)| *name == unit);
-            let what = if known { "does not name its units once each, the larger first" } else { "has a unit that motmot does not know" };
-            let mend = if known { FORM.to_owned() } else { "the units are `d`, `h`, `m`, `s` and `ms`, as in `1h 30m`".to_owned() };
+            let what = if known {
+                "does not name its units once each, the larger first"
+            } else {
+                "has a unit that motmot does not know"
+            };
+            let mend =
+                if known { FORM.to_owned() } else { "the units are `d`, `h`, `m`, `s` and `ms`, as in `1h 30m`".to_owned() };
             return wrong(what, mend);
         };
         let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(*millis));

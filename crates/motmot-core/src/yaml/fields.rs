@@ -58,7 +58,8 @@ impl<'n> Fields<'n> {
 
     /// Reports every field that nobody asked for.
     pub fn finish(self, problems: &mut Problems) {
-        let unknown = self.entries.iter().filter(|e| !self.asked.contains(&e.key.as_str()) && !self.refused.contains(&e.key.as_str()));
+        let unknown =
+            self.entries.iter().filter(|e| !self.asked.contains(&e.key.as_str()) && !self.refused.contains(&e.key.as_str()));
         for entry in unknown {
             let near = nearest(&entry.key, self.asked.iter().copied());
             let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();

@@ -88,7 +88,11 @@ impl Builder<'_> {
 
     fn plain_only(&mut self, place: Place, anchor: usize, tagged: bool) {
         if anchor != 0 {
-            self.problems.report(place, "an anchor (`&name`) is not read here", "remove it, and write the value out where it is meant");
+            self.problems.report(
+                place,
+                "an anchor (`&name`) is not read here",
+                "remove it, and write the value out where it is meant",
+            );
         }
         if tagged {
             self.problems.report(place, "a tag (`!name`) is not read here", "remove it; to force a text, put it into quotes");
@@ -108,7 +112,11 @@ impl Builder<'_> {
     fn close(&mut self) {
         match self.open.pop() {
             Some(Open::List(place, list)) => self.value(Node::new(place, Value::List(list))),
-            Some(Open::Map(place, entries, _)) => self.value(Node::new(place, Value::Map(entries))),
+            Some(Open::Map(place, entries, _)) => {
+                // The parser sees that a mapping without braces has begun only at its first `:`.
+                let place = entries.first().map_or(place, |first| first.place.min(place));
+                self.value(Node::new(place, Value::Map(entries)));
+            }
             None => {}
         }
     }
@@ -129,7 +137,11 @@ impl Builder<'_> {
                 // A list or a mapping in a key's place. A text stands in, so that its value is not taken for a key.
                 None => {
                     *key = Some(("(no name)".to_owned(), node.place));
-                    self.problems.report(node.place, "a list or a mapping cannot be a field's name", "write a word before the `:`");
+                    self.problems.report(
+                        node.place,
+                        "a list or a mapping cannot be a field's name",
+                        "write a word before the `:`",
+                    );
                 }
             },
         }
@@ -139,7 +151,8 @@ impl Builder<'_> {
         let Some(Open::Map(_, entries, _)) = self.open.last_mut() else { return };
         match entries.iter().find(|earlier| earlier.key == entry.key) {
             Some(earlier) => {
-                let message = format!("`{}` is given twice: on line {} and on line {}", entry.key, earlier.place.line, entry.place.line);
+                let message =
+                    format!("`{}` is given twice: on line {} and on line {}", entry.key, earlier.place.line, entry.place.line);
                 self.problems.report(entry.place, message, "keep one of them");
             }
             None => entries.push(entry),

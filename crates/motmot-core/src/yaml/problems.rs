@@ -78,7 +78,11 @@ impl Problems {
         match value {
             Some(value) if self.is_empty() => Ok(value),
             None if self.is_empty() => {
-                self.report(Place::START, "the file could not be read, and motmot cannot say why", "report this as a bug of motmot");
+                self.report(
+                    Place::START,
+                    "the file could not be read, and motmot cannot say why",
+                    "report this as a bug of motmot",
+                );
                 Err(self)
             }
             _ => Err(self),
