@@ -1,0 +1,118 @@
+//! What can be wrong with bytes.
+
+use motmot_core::touchpoint::Invalid;
+
+use crate::schema::RecordType;
+
+/// Why a value is no record that this version can use. Its [`DecodeError::reason`] is a label of the dead letters' counter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The value does not begin with Avro's single-object marker.
+    #[error("the value has no Avro single-object marker (C3 01): {found}; let the producer write single-object encoding")]
+    NotAvro {
+        /// What it looks like, in words.
+        found: String,
+    },
+    /// The value carries the fingerprint of a schema that is not known here.
+    #[error(
+        "the writer's schema {fingerprint:016x} is not known to this version: upgrade motmot, or name the schema's file in the configuration (input.schemas), and re-submit the record"
+    )]
+    UnknownSchema {
+        /// The fingerprint: CRC-64-AVRO of the schema's canonical form.
+        fingerprint: u64,
+    },
+    /// The bytes break off early, or do not follow the schema that they name.
+    #[error("the {record} is truncated or damaged: {detail}; look at the producer, the record cannot be mended here")]
+    Malformed {
+        /// What it claims to be.
+        record: RecordType,
+        /// What the decoder found.
+        detail: String,
+    },
+    /// The bytes follow the schema, but one value cannot be used: a symbol that only a newer version knows, broken UTF-8, an attribute
+    /// that is given twice, a number too large.
+    #[error(
+        "the {record} is whole, but one of its values cannot be used: {detail}; if a newer producer wrote it, upgrade motmot and re-submit the record"
+    )]
+    UnusableValue {
+        /// What it is.
+        record: RecordType,
+        /// What the decoder found.
+        detail: String,
+    },
+    /// There are bytes after the record's end.
+    #[error(
+        "{count} bytes follow the end of the {record}: a record is one value, and this one may be of another schema than it names"
+    )]
+    TrailingBytes {
+        /// What was read before them.
+        record: RecordType,
+        /// How many.
+        count: usize,
+    },
+    /// It is a record of motmot's, but of another type.
+    #[error("the record is {found:#}, where {wanted:#} is expected: this version cannot use it here")]
+    WrongRecord {
+        /// What it is.
+        found: RecordType,
+        /// What was asked for.
+        wanted: RecordType,
+    },
+    /// It is a touchpoint, but one that cannot be.
+    #[error("the touchpoint cannot be: {0}")]
+    Invalid(#[from] Invalid),
+}
+
+impl DecodeError {
+    /// Every value of [`DecodeError::reason`], for a counter that starts with all of them at zero.
+    pub const REASONS: [&str; 7] =
+        ["not_avro", "unknown_schema", "malformed", "unusable_value", "trailing_bytes", "not_a_touchpoint", "invalid"];
+
+    /// The reason in one word: a label value, and the dead letter's `motmot.dead.reason`.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAvro { .. } => "not_avro",
+            Self::UnknownSchema { .. } => "unknown_schema",
+            Self::Malformed { .. } => "malformed",
+            Self::UnusableValue { .. } => "unusable_value",
+            Self::TrailingBytes { .. } => "trailing_bytes",
+            Self::WrongRecord { .. } => "not_a_touchpoint", // the input topic is where reasons are counted
+            Self::Invalid(_) => "invalid",
+        }
+    }
+}
+
+/// A record could not be encoded: the Rust type and its schema differ, which a test of this crate rules out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {record} cannot be written as Avro: {detail}; this is a fault of motmot's, please report it")]
+pub struct EncodeError {
+    /// What was to be written.
+    pub record: RecordType,
+    /// What the encoder found.
+    pub detail: String,
+}
+
+/// A writer's schema cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// It is no Avro schema.
+    #[error("this is no Avro schema: {detail}")]
+    NotASchema {
+        /// What the parser found.
+        detail: String,
+    },
+    /// It is the schema of something else.
+    #[error("the schema describes {name}, which is none of motmot's records ({known}): give its fields one of these names", known = RecordType::names())]
+    NotOurs {
+        /// The schema's name, or its type.
+        name: String,
+    },
+    /// Its records cannot be read as what this version knows.
+    #[error("what is written with this schema of {record} cannot be read by this version: {detail}")]
+    Incompatible {
+        /// What it describes.
+        record: RecordType,
+        /// The field, and what is wrong with it.
+        detail: String,
+    },
+}

@@ -1,0 +1,168 @@
+//! Decoding of single records: what a topic holds.
+
+use std::io::BufRead;
+use std::sync::Arc;
+
+use motmot_core::cycle::CycleRecord;
+use motmot_core::{Moment, Touchpoint};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_avro_fast::de::read::SliceRead;
+use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
+
+use crate::error::{DecodeError, SchemaError};
+use crate::schema::{RecordType, WriterSchema, known};
+
+/// Avro's marker of a single object; the writer's fingerprint follows it, little-endian.
+pub(crate) const MARKER: [u8; 2] = [0xC3, 0x01];
+
+/// Reads records that carry the fingerprint of their writer's schema.
+///
+/// What it returns borrows from the value; nothing is allocated but the lists that a record has.
+///
+/// ```
+/// let reader = motmot_wire::Reader::new();
+/// let error = reader.touchpoint(b"{\"event_id\": 1}").unwrap_err();
+/// assert_eq!(error.reason(), "not_avro");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// A handful at most: a scan that compares one number each beats a hash.
+    writers: Vec<Arc<WriterSchema>>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Reader {
+    /// Knows what this version and those before it have written.
+    pub fn new() -> Self {
+        Self { writers: known() }
+    }
+
+    /// Knows one more writer's schema: a newer one, by configuration.
+    ///
+    /// # Errors
+    /// When it is no schema of one of motmot's records, or what it describes cannot be read here.
+    pub fn with_writer_schema(mut self, json: &str) -> Result<Self, SchemaError> {
+        let writer = WriterSchema::parse(json)?;
+        if !self.writers.iter().any(|known| known.fingerprint() == writer.fingerprint()) {
+            self.writers.push(Arc::new(writer));
+        }
+        Ok(self)
+    }
+
+    /// Decodes and validates a touchpoint.
+    ///
+    /// # Errors
+    /// Whatever makes the value a dead letter.
+    #[inline]
+    pub fn touchpoint<'a>(&self, value: &'a [u8]) -> Result<Touchpoint<'a>, DecodeError> {
+        let touchpoint: Touchpoint<'a> = self.record(value, RecordType::Touchpoint)?;
+        touchpoint.validate()?;
+        Ok(touchpoint)
+    }
+
+    /// Decodes a row of the table of moments.
+    ///
+    /// # Errors
+    /// When the value is none.
+    pub fn moment<'a>(&self, value: &'a [u8]) -> Result<Moment<'a>, DecodeError> {
+        self.record(value, RecordType::Moment)
+    }
+
+    /// Decodes a row of the table of cycles.
+    ///
+    /// # Errors
+    /// When the value is none.
+    pub fn cycle<'a>(&self, value: &'a [u8]) -> Result<CycleRecord<'a>, DecodeError> {
+        self.record(value, RecordType::Cycle)
+    }
+
+    /// Takes the framing off: what the value is, and its bytes without marker and fingerprint, as [`crate::Digest`] has them.
+    ///
+    /// # Errors
+    /// When there is no framing, or the writer's schema is not known.
+    pub fn datum<'a>(&self, value: &'a [u8]) -> Result<(RecordType, &'a [u8]), DecodeError> {
+        let (writer, datum) = self.open(value)?;
+        Ok((writer.record(), datum))
+    }
+
+    fn record<'a, T: Deserialize<'a>>(&self, value: &'a [u8], wanted: RecordType) -> Result<T, DecodeError> {
+        let (writer, datum) = self.open(value)?;
+        if writer.record() != wanted {
+            return Err(DecodeError::WrongRecord { found: writer.record(), wanted });
+        }
+        let mut rest = datum;
+        let record = take(writer, &mut rest)?;
+        if rest.is_empty() { Ok(record) } else { Err(DecodeError::TrailingBytes { record: wanted, count: rest.len() }) }
+    }
+
+    #[inline]
+    fn open<'a>(&self, value: &'a [u8]) -> Result<(&WriterSchema, &'a [u8]), DecodeError> {
+        let framing = value.split_first_chunk().and_then(|(marker, rest)| Some((marker, rest.split_first_chunk()?)));
+        let Some((&MARKER, (fingerprint, datum))) = framing else {
+            return Err(DecodeError::NotAvro { found: looks_like(value) });
+        };
+        let fingerprint = u64::from_le_bytes(*fingerprint);
+        let writer = self.writers.iter().find(|writer| writer.fingerprint() == fingerprint);
+        Ok((writer.ok_or(DecodeError::UnknownSchema { fingerprint })?, datum))
+    }
+}
+
+/// Takes one record from the front of `bytes`. After an [`DecodeError::UnusableValue`] `bytes` begins after the record, after any
+/// other error it is where it was.
+#[inline]
+pub(crate) fn take<'a, T: Deserialize<'a>>(writer: &WriterSchema, bytes: &mut &'a [u8]) -> Result<T, DecodeError> {
+    let mut state = state(writer, bytes);
+    match T::deserialize(state.deserializer()) {
+        Ok(record) => {
+            *bytes = rest(state, bytes);
+            Ok(record)
+        }
+        Err(e) => Err(tell_apart(writer, bytes, &e)),
+    }
+}
+
+/// The decoder's error, told as damage or as a value that cannot be used: the latter has an end that can be found.
+#[cold]
+fn tell_apart(writer: &WriterSchema, bytes: &mut &[u8], error: &serde_avro_fast::de::DeError) -> DecodeError {
+    let (record, detail) = (writer.record(), error.to_string());
+    let mut state = state(writer, bytes);
+    match IgnoredAny::deserialize(state.deserializer()) {
+        Ok(IgnoredAny) => {
+            *bytes = rest(state, bytes);
+            DecodeError::UnusableValue { record, detail }
+        }
+        Err(_) => DecodeError::Malformed { record, detail },
+    }
+}
+
+#[inline]
+fn state<'s, 'a>(writer: &'s WriterSchema, bytes: &'a [u8]) -> DeserializerState<'s, SliceRead<'a>> {
+    let mut config = DeserializerConfig::new(writer.fast());
+    // An entry has at least a byte, so a list cannot be longer than the record: this bounds what a false length can cost.
+    config.max_seq_size = bytes.len();
+    DeserializerState::with_config(SliceRead::new(bytes), config)
+}
+
+#[inline]
+fn rest<'a>(mut state: DeserializerState<'_, SliceRead<'a>>, bytes: &'a [u8]) -> &'a [u8] {
+    let left = state.fill_buf().map_or(0, <[u8]>::len);
+    bytes.get(bytes.len() - left..).unwrap_or_default()
+}
+
+/// What a value without the marker may be, for whoever looks at the dead letter.
+#[cold]
+fn looks_like(value: &[u8]) -> String {
+    match value {
+        [] => "it is empty".to_owned(),
+        [0, _, _, _, _, ..] => "it looks like Confluent's framing, which this version does not read".to_owned(),
+        [b'{' | b'[', ..] => "it looks like JSON".to_owned(),
+        [0xC3, 0x01, ..] => format!("it breaks off after {} bytes, within the framing", value.len()),
+        _ => format!("it begins with {}", value.iter().take(4).map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")),
+    }
+}

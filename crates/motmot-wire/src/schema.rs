@@ -1,0 +1,189 @@
+//! The records' schemas: what this version writes, what it can read, and how a writer's schema is judged.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use apache_avro::rabin::Rabin;
+use apache_avro::schema_compatibility::SchemaCompatibility;
+use serde_json::Value;
+
+use crate::error::SchemaError;
+
+/// The types of records, each with its own schema. `{}` is the bare name, `{:#}` the name with its article.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordType {
+    /// A contact of a customer with the service.
+    Touchpoint,
+    /// What a supervisor did about a moment.
+    Action,
+    /// A person is to be forgotten.
+    Erasure,
+    /// A row of the table of moments.
+    Moment,
+    /// A row of the table of cycles.
+    Cycle,
+}
+
+impl RecordType {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Touchpoint, Self::Action, Self::Erasure, Self::Moment, Self::Cycle];
+
+    /// The record's name in its schema, without the namespace.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Touchpoint => "Touchpoint",
+            Self::Action => "Action",
+            Self::Erasure => "Erasure",
+            Self::Moment => "Moment",
+            Self::Cycle => "Cycle",
+        }
+    }
+
+    /// The schema that this version writes, as the file in `schemas/` has it.
+    pub const fn json(self) -> &'static str {
+        match self {
+            Self::Touchpoint => include_str!("../../../schemas/touchpoint.avsc"),
+            Self::Action => include_str!("../../../schemas/action.avsc"),
+            Self::Erasure => include_str!("../../../schemas/erasure.avsc"),
+            Self::Moment => include_str!("../../../schemas/moment.avsc"),
+            Self::Cycle => include_str!("../../../schemas/cycle.avsc"),
+        }
+    }
+
+    /// The schema that this version writes, parsed once.
+    pub fn current(self) -> &'static Arc<WriterSchema> {
+        match self {
+            Self::Touchpoint => &CURRENT[0],
+            Self::Action => &CURRENT[1],
+            Self::Erasure => &CURRENT[2],
+            Self::Moment => &CURRENT[3],
+            Self::Cycle => &CURRENT[4],
+        }
+    }
+
+    pub(crate) fn names() -> String {
+        Self::ALL.map(|record| format!("motmot.{}", record.name())).join(", ")
+    }
+
+    fn of_fullname(fullname: &str) -> Option<Self> {
+        let name = fullname.strip_prefix("motmot.")?;
+        Self::ALL.into_iter().find(|record| record.name() == name)
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self {
+            Self::Touchpoint => "touchpoint",
+            Self::Action => "action",
+            Self::Erasure => "erasure",
+            Self::Moment => "moment",
+            Self::Cycle => "cycle",
+        };
+        if f.alternate() {
+            let article = if matches!(self, Self::Action | Self::Erasure) { "an" } else { "a" };
+            write!(f, "{article} {word}")
+        } else {
+            f.write_str(word)
+        }
+    }
+}
+
+/// Schemas of earlier versions, whose records may still lie in a topic or a file. A changed schema leaves its last form here:
+/// `schemas/earlier/<record>-<version>.avsc`.
+const EARLIER: [&str; 0] = [];
+
+#[allow(clippy::expect_used)] // they are compiled in, and a test reads them
+static CURRENT: LazyLock<[Arc<WriterSchema>; 5]> = LazyLock::new(|| {
+    RecordType::ALL.map(|record| Arc::new(WriterSchema::parse(record.json()).expect("a schema of motmot's own")))
+});
+
+/// A schema with which records were written, checked to be readable by this version.
+#[derive(Debug)]
+pub struct WriterSchema {
+    record: RecordType,
+    fingerprint: u64,
+    fast: serde_avro_fast::Schema,
+}
+
+impl WriterSchema {
+    /// Parses a schema and checks that what is written with it can be read here: a field that it lacks must have a default in the
+    /// current schema, one that is not known here is skipped.
+    ///
+    /// A symbol that is not known here is no reason to refuse a schema: only the records that use it cannot be read.
+    ///
+    /// # Errors
+    /// When it is no schema, not one of motmot's records, or not compatible; the error names the field.
+    pub fn parse(json: &str) -> Result<Self, SchemaError> {
+        Self::readable_as(json, RecordType::json)
+    }
+
+    /// Parses the schema of a file of touchpoints, whose records may have an `arrived_at`.
+    pub(crate) fn of_file(json: &str) -> Result<Self, SchemaError> {
+        Self::readable_as(json, |record| if record == RecordType::Touchpoint { crate::file::schema() } else { record.json() })
+    }
+
+    fn readable_as(json: &str, reader: fn(RecordType) -> &'static str) -> Result<Self, SchemaError> {
+        let not_a_schema = |detail: &dyn fmt::Display| SchemaError::NotASchema { detail: detail.to_string() };
+        let theirs = apache_avro::Schema::parse_str(json).map_err(|e| not_a_schema(&e))?;
+        let name = theirs.name().map_or_else(|| "no record".to_owned(), |name| name.fullname(None));
+        let record = RecordType::of_fullname(&name).ok_or(SchemaError::NotOurs { name })?;
+        let ours = apache_avro::Schema::parse_str(reader(record)).map_err(|e| not_a_schema(&e))?;
+        let with_our_symbols = with_known_symbols(json, reader(record)).map_err(|e| not_a_schema(&e))?;
+        SchemaCompatibility::can_read(&with_our_symbols, &ours)
+            .map_err(|e| SchemaError::Incompatible { record, detail: e.to_string() })?;
+        let crc = theirs.fingerprint::<Rabin>().bytes;
+        let fingerprint = crc.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let fast = json.parse().map_err(|e: serde_avro_fast::schema::SchemaError| not_a_schema(&e))?;
+        Ok(Self { record, fingerprint, fast })
+    }
+
+    /// What it describes.
+    pub const fn record(&self) -> RecordType {
+        self.record
+    }
+
+    /// CRC-64-AVRO of its canonical form; little-endian in the framing of a record.
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    pub(crate) const fn fast(&self) -> &serde_avro_fast::Schema {
+        &self.fast
+    }
+}
+
+/// The current schemas of all records, and the earlier ones that are kept.
+pub(crate) fn known() -> Vec<Arc<WriterSchema>> {
+    #[allow(clippy::expect_used)] // they are compiled in, and a test reads them
+    let earlier = EARLIER.iter().map(|json| Arc::new(WriterSchema::parse(json).expect("an earlier schema of motmot's own")));
+    RecordType::ALL.into_iter().map(|record| Arc::clone(record.current())).chain(earlier).collect()
+}
+
+/// The writer's schema, with each enum cut to the symbols that the reader's enum of that name has.
+fn with_known_symbols(writer: &str, reader: &str) -> Result<apache_avro::Schema, Box<dyn std::error::Error>> {
+    let mut writer: Value = serde_json::from_str(writer)?;
+    let mut reader: Value = serde_json::from_str(reader)?;
+    let mut known = Vec::new();
+    each_enum(&mut reader, &mut |name, symbols| known.push((name.to_owned(), symbols.clone())));
+    each_enum(&mut writer, &mut |name, symbols| {
+        if let Some((_, known)) = known.iter().find(|(known, _)| known == name) {
+            symbols.retain(|symbol| known.contains(symbol));
+        }
+    });
+    Ok(apache_avro::Schema::parse(&writer)?)
+}
+
+fn each_enum(schema: &mut Value, visit: &mut dyn FnMut(&str, &mut Vec<Value>)) {
+    match schema {
+        Value::Array(entries) => entries.iter_mut().for_each(|entry| each_enum(entry, visit)),
+        Value::Object(object) => {
+            let name = object.get("name").and_then(Value::as_str).map(str::to_owned);
+            if let (Some(name), Some(Value::Array(symbols))) = (name, object.get_mut("symbols")) {
+                visit(&name, symbols);
+            }
+            object.values_mut().for_each(|entry| each_enum(entry, visit));
+        }
+        _ => {}
+    }
+}
