@@ -1,1 +1,25 @@
-fn main() {}
+//! The program `motmot`: command line, configuration, logging, the HTTP endpoint and the demo. What it runs lives in the
+//! other crates; nothing here knows a rule of the domain.
+//!
+//! Start reading at [`cli`] (what can be asked for), then [`commands`] (one module a subcommand). [`config`] merges file, environment
+//! and options; [`http`] is what Prometheus and the orchestrator see; [`demo`] is the simulated bank morning.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod failure;
+mod http;
+mod lifecycle;
+mod logging;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = cli::parse().and_then(commands::run);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::tell(&error),
+    }
+}

@@ -1,0 +1,250 @@
+//! The command line. Help texts are for somebody who has not read the docs: what it does, then examples that work.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, Sources};
+
+/// Reads the process's arguments. Help, version and mistakes are clap's own and end the process (exit code 0 or 2).
+pub(crate) fn parse() -> anyhow::Result<Cli> {
+    Ok(Cli::parse())
+}
+
+const AFTER: &str = "\
+A first look, with no server at all:   motmot demo
+Files:                                 motmot replay --strategy strategy.yaml touchpoints.jsonl
+Kafka:                                 motmot topics --create && motmot run
+
+Configuration: a TOML file (--config or MOTMOT_CONFIG), then the environment (worker.shards is
+MOTMOT_WORKER__SHARDS), then --set worker.shards=2; `motmot config` prints the result.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+/// Flags critical moments of truth: watches every customer's service cycle and says, while it can still be mended, where a need is
+/// not met.
+#[derive(Debug, Parser)]
+#[command(name = "motmot", version, about, after_help = AFTER, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the configuration comes from.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Settings {
+    /// The configuration file (TOML)
+    #[arg(long, short, global = true, value_name = "FILE", env = "MOTMOT_CONFIG", help_heading = "Configuration")]
+    pub(crate) config: Option<PathBuf>,
+    /// Sets one key of the configuration, above file and environment
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", help_heading = "Configuration")]
+    pub(crate) options: Vec<String>,
+}
+
+impl Settings {
+    /// Merges the sources, and starts logging as they say.
+    pub(crate) fn load(&self) -> anyhow::Result<Config> {
+        let config = Config::load(&Sources::of_process(self.config.clone(), self.options.clone()))?;
+        crate::logging::start(&config);
+        Ok(config)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Folds touchpoints from Kafka and writes the tables of moments and cycles
+    #[command(after_help = "Examples:\n  motmot worker --config motmot.toml\n  MOTMOT_KAFKA__BROKERS=kafka:9092 motmot worker --set worker.shards=2\n\n\
+        SIGTERM or Ctrl-C stops it in order. It may be killed at any instant: nothing is lost or told twice.")]
+    Worker,
+    /// Follows the tables and serves the gauges that page people
+    #[command(after_help = "Example:\n  motmot desk --config motmot.toml --set http.listen=0.0.0.0:9465")]
+    Desk,
+    /// Worker and desk in one process, for a small installation
+    #[command(after_help = "Example:\n  motmot run --config motmot.toml")]
+    Run,
+    /// Checks the topics, or creates the missing ones
+    #[command(after_help = "Examples:\n  motmot topics\n  motmot topics --create --set topics.partitions=8 --set topics.replication=1")]
+    Topics(Topics),
+    /// Checks strategy files, or prints their JSON Schema
+    #[command(subcommand)]
+    Strategy(Strategy),
+    /// Turns files into touchpoints: JSON lines, Avro, or records of the input topic
+    #[command(after_help = "Examples:\n  \
+        motmot import --mapping mapping.yaml calls.csv --to touchpoints.jsonl\n  \
+        motmot import --mapping mapping.yaml calls-*.txt.gz --to touchpoints.avro\n  \
+        motmot import touchpoints.jsonl --to-topic motmot.history --set kafka.brokers=localhost:9092")]
+    Import(Import),
+    /// Folds files or a stretch of a topic with a strategy, at full speed
+    #[command(after_help = "Examples:\n  \
+        motmot replay --strategy strategy.yaml touchpoints.jsonl\n  \
+        motmot replay --strategy strategy.yaml --mapping mapping.yaml calls.csv.gz --until end --out result\n  \
+        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z\n\n\
+        A replay cannot page anybody: it writes files only.")]
+    Replay(Replay),
+    /// Computes the digest of the output topics, to compare with a replay's
+    Digest(Digest),
+    /// Lists the records that were no touchpoints, or sends them again
+    #[command(subcommand, name = "dead-letters")]
+    DeadLetters(DeadLetters),
+    /// Renders the Prometheus alert rules of a strategy
+    #[command(subcommand)]
+    Alerts(Alerts),
+    /// Prints the configuration: every key, its value and where it comes from
+    #[command(after_help = "The output is a configuration file again. Passwords, keys and tokens show as (hidden).")]
+    Config(ShowConfig),
+    /// A simulated morning in a bank: the whole of motmot in one process, with no other server
+    #[command(after_help = "Examples:\n  motmot demo\n  motmot demo --seconds 60 --seed 7")]
+    Demo(Demo),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Topics {
+    /// Create the topics that are missing
+    #[arg(long)]
+    pub(crate) create: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Strategy {
+    /// Checks files and tells every mistake with its line and its mend
+    #[command(after_help = "Example:\n  motmot strategy check strategy.yaml")]
+    Check {
+        /// The strategy files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Prints the JSON Schema of the strategy file, for editors
+    #[command(after_help = "Example:\n  motmot strategy schema > strategy.schema.json")]
+    Schema,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// How the rows become touchpoints; without it the files hold touchpoints already (JSON lines or Avro)
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// The files; gzip is recognised
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Writes this file: JSON lines, or Avro if it ends in .avro; `-` is stdout, as JSON lines
+    #[arg(long, value_name = "FILE", conflicts_with = "to_topic", required_unless_present = "to_topic")]
+    pub(crate) to: Option<PathBuf>,
+    /// Writes records of this topic, each with its arrival as timestamp
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) to_topic: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// The service strategy
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) strategy: PathBuf,
+    /// How the files' rows become touchpoints; without it the files hold touchpoints already (JSON lines or Avro)
+    #[arg(long, short, value_name = "FILE", conflicts_with = "topic")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// The files; gzip is recognised
+    #[arg(value_name = "FILE", required_unless_present = "topic", conflicts_with = "topic")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Reads this topic instead of files
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) topic: Option<String>,
+    /// Where to begin in the topic: an offset (of each partition) or an instant (2026-03-01T00:00:00Z); its beginning if not given
+    #[arg(long, value_name = "OFFSET|INSTANT", requires = "topic")]
+    pub(crate) from: Option<String>,
+    /// Where to end in the topic: the first offset or instant that is not read; its present end if not given
+    #[arg(long, value_name = "OFFSET|INSTANT", requires = "topic")]
+    pub(crate) to: Option<String>,
+    /// Where the clock stands at the end: at the `last` arrival, at the `end` of every deadline, or at an instant
+    #[arg(long, value_name = "last|end|INSTANT", default_value = "last")]
+    pub(crate) until: String,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t = Summary::Table)]
+    pub(crate) summary: Summary,
+    /// Writes cycles.jsonl and moments.jsonl into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads to fold with; 0: one a core. The result is the same
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) threads: usize,
+}
+
+/// How a replay's summary is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Summary {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Digest {}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// Lists them, oldest first: where each came from and what is wrong with it
+    List {
+        /// Only this reason
+        #[arg(long)]
+        reason: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: usize,
+    },
+    /// Sends them to the input topic again, as they came: after the cause has been mended
+    Resubmit {
+        /// Only this reason
+        #[arg(long)]
+        reason: Option<String>,
+        /// Send them; without it, only say what would be sent
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Prints the alert rules for Prometheus' `rule_files`
+    #[command(after_help = "Example:\n  motmot alerts render --strategy strategy.yaml --out motmot-rules.yaml")]
+    Render {
+        /// The service strategy
+        #[arg(long, short, value_name = "FILE")]
+        strategy: PathBuf,
+        /// Writes this file instead of stdout
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowConfig {
+    /// With the meaning, the form and the variable of each key
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Demo {
+    /// Ends after so many seconds; without it, Ctrl-C does
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u64>,
+    /// Fails unless 8 kinds of moment are raised and 3 moments recovered; ends as soon as they are (within 120 seconds if
+    /// --seconds says nothing else)
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Another seed is another morning; the same seed the same one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,155 @@
+//! The list of all configuration keys: name, default, form and meaning. docs/operations.md is checked against it.
+
+use std::time::Duration;
+
+/// What librdkafka understands goes below this key.
+pub(super) const PROPERTIES: &str = "kafka.properties.";
+
+/// One key.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// `section.key`.
+    pub(crate) key: &'static str,
+    /// Its value when nobody sets it, in its text form.
+    pub(crate) default: &'static str,
+    /// What a value must look like.
+    pub(crate) form: Form,
+    /// What it is for, in one line.
+    pub(crate) help: &'static str,
+}
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    /// Any text that is not empty.
+    Text,
+    /// A text, or nothing.
+    MaybeText,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A whole number in this range.
+    Number(u64, u64),
+    /// A number with a unit: ms, s, m, h or d.
+    Duration,
+    /// `ADDRESS:PORT`.
+    Address,
+    /// A tracing filter: a level, or levels by module.
+    Filter,
+}
+
+const fn setting(key: &'static str, default: &'static str, form: Form, help: &'static str) -> Setting {
+    Setting { key, default, form, help }
+}
+
+/// All keys, in the order in which people should read them.
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting("kafka.brokers", "localhost:9092", Form::Text, "the brokers to start from, HOST:PORT, separated by commas"),
+    setting("topics.touchpoints", "motmot.touchpoints", Form::Text, "input: touchpoints, keyed by customer"),
+    setting("topics.moments", "motmot.moments", Form::Text, "output: the table of critical moments"),
+    setting("topics.cycles", "motmot.cycles", Form::Text, "output: the table of service cycles"),
+    setting("topics.dead_letters", "motmot.dead-letters", Form::Text, "output: records that are no touchpoints"),
+    setting("topics.partitions", "8", Form::Number(1, 10_000), "partitions of the topics that `motmot topics --create` makes"),
+    setting("topics.replication", "3", Form::Number(1, 32_767), "copies of each partition that `motmot topics --create` asks for"),
+    setting(
+        "input.timestamps",
+        "log_append",
+        Form::Word(&["log_append", "producer"]),
+        "log_append: the input topic must carry the broker's clock; producer: you vouch for the producers' clocks",
+    ),
+    setting("strategy.file", "strategy.yaml", Form::Text, "the service strategy"),
+    setting("worker.group", "motmot", Form::Text, "the consumer group of all workers of one installation"),
+    setting("worker.instance", "", Form::MaybeText, "this worker's name in the group, the same after a restart; empty: the host's name"),
+    setting("worker.shards", "0", Form::Number(0, 1_024), "threads, each with a consumer and a producer; 0: one a core"),
+    setting("worker.store", "motmot-store", Form::Text, "the folder of the state (RocksDB); may be lost, never shared"),
+    setting("worker.commit_interval", "200ms", Form::Duration, "how long outputs wait for their transaction at most"),
+    setting("worker.checkpoint_interval", "10s", Form::Duration, "how often the state goes to the store: what a crash costs to read again"),
+    setting("worker.max_hot_cycles", "200000", Form::Number(1_000, 1_000_000_000), "cycles kept in memory, per shard"),
+    setting("http.listen", "127.0.0.1:9464", Form::Address, "where /metrics, /livez and /readyz are served"),
+    setting("log.level", "info", Form::Filter, "error, warn, info, debug or trace; also by module: info,motmot_stream=debug"),
+    setting("log.format", "text", Form::Word(&["text", "json"]), "one line for people, or one JSON object, per event on stderr"),
+];
+
+/// librdkafka properties that motmot sets itself, because its guarantees rest on them.
+pub(super) const OWN_PROPERTIES: &[(&str, &str)] = &[
+    ("bootstrap.servers", "set kafka.brokers instead"),
+    ("metadata.broker.list", "set kafka.brokers instead"),
+    ("group.id", "set worker.group instead"),
+    ("group.instance.id", "set worker.instance instead"),
+    ("transactional.id", "it follows from worker.instance"),
+    ("enable.auto.commit", "offsets are committed with the outputs, in one transaction"),
+    ("enable.auto.offset.store", "offsets are committed with the outputs, in one transaction"),
+    ("isolation.level", "outputs of broken transactions must not be read"),
+    ("enable.idempotence", "transactions need it"),
+    ("partitioner", "keys must go where Java producers put them (murmur2)"),
+    ("partition.assignment.strategy", "the worker's rebalance is written for one protocol"),
+    ("group.protocol", "the worker's rebalance is written for one protocol"),
+    ("auto.offset.reset", "a lost offset must be noticed, not skipped"),
+];
+
+/// Whether the value of a key must never be shown: passwords, keys and tokens among librdkafka's properties.
+pub(crate) fn is_secret(key: &str) -> bool {
+    const MARKS: [&str; 7] = ["password", "secret", "token", "key.pem", "jaas", "credential", "oauthbearer.config"];
+    key.strip_prefix(PROPERTIES).is_some_and(|name| MARKS.iter().any(|mark| name.contains(mark)))
+}
+
+/// The environment variable of a key: `worker.commit_interval` is `MOTMOT_WORKER__COMMIT_INTERVAL`.
+pub(crate) fn variable(key: &str) -> String {
+    let (section, rest) = key.split_once('.').unwrap_or(("", key));
+    let rest = rest.replacen("properties.", "properties__", 1).replace('.', "_");
+    format!("MOTMOT_{section}__{rest}").to_uppercase()
+}
+
+/// The key of an environment variable, if it has the form of one.
+pub(super) fn key_of_variable(name: &str) -> Option<String> {
+    let (section, rest) = name.strip_prefix("MOTMOT_")?.split_once("__")?;
+    let (section, rest) = (section.to_lowercase(), rest.to_lowercase());
+    Some(match rest.strip_prefix("properties__") {
+        Some(property) if section == "kafka" => format!("{PROPERTIES}{}", property.replace('_', ".")),
+        _ => format!("{section}.{rest}"),
+    })
+}
+
+/// `90s`, `200ms`, `1h`: a whole number and one unit.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (digits, unit) = text.split_at_checked(split)?;
+    let number: u64 = digits.parse().ok()?;
+    let millis = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).filter(|millis| (1..=366 * 86_400_000).contains(millis)).map(Duration::from_millis)
+}
+
+impl Form {
+    /// What a value should have been; none: it is good.
+    pub(super) fn check(self, text: &str) -> Result<(), String> {
+        let good = match self {
+            Self::MaybeText => true,
+            Self::Text => !text.trim().is_empty(),
+            Self::Word(words) => words.contains(&text),
+            Self::Number(low, high) => text.parse().is_ok_and(|number: u64| (low..=high).contains(&number)),
+            Self::Duration => parse_duration(text).is_some(),
+            Self::Address => text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()),
+            Self::Filter => crate::logging::filter(text).is_ok(),
+        };
+        if good { Ok(()) } else { Err(self.words()) }
+    }
+
+    /// The form in words.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Text => "a text".to_owned(),
+            Self::MaybeText => "a text, or nothing".to_owned(),
+            Self::Word(words) => words.join(" or "),
+            Self::Number(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Duration => "a whole number with a unit (ms, s, m, h, d), such as 10s".to_owned(),
+            Self::Address => "ADDRESS:PORT, such as 127.0.0.1:9464".to_owned(),
+            Self::Filter => "a level (error, warn, info, debug, trace), or levels by module (info,motmot_stream=debug)".to_owned(),
+        }
+    }
+}

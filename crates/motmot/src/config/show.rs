@@ -1,0 +1,55 @@
+//! Prints the merged configuration as a TOML file that would give it, each value with its origin, secrets hidden.
+
+use std::fmt::Write as _;
+
+use super::settings::{Form, SETTINGS, is_secret, variable};
+use super::{Config, Origin};
+
+const HIDDEN: &str = "\"(hidden)\"";
+
+/// The configuration as TOML. With `explain`, each key is preceded by its meaning, its form and its variable.
+pub(crate) fn show(config: &Config, explain: bool) -> String {
+    let mut out = String::new();
+    let mut section = "";
+    for setting in SETTINGS {
+        let (of, key) = setting.key.split_once('.').unwrap_or(("", setting.key));
+        if of != section {
+            if section == "kafka" {
+                properties(config, &mut out);
+            }
+            section = of;
+            let _ = writeln!(out, "{}[{section}]", if out.is_empty() { "" } else { "\n" });
+        }
+        if explain {
+            let _ = writeln!(out, "# {}\n# {}; ${}", setting.help, setting.form.words(), variable(setting.key));
+        }
+        line(&mut out, key, &value(config.text(setting.key), setting.form), &config.origin(setting.key));
+    }
+    out
+}
+
+fn properties(config: &Config, out: &mut String) {
+    let mut properties = config.entries().filter(|(key, _)| key.starts_with(super::settings::PROPERTIES)).peekable();
+    if properties.peek().is_some() {
+        out.push_str("\n[kafka.properties]\n");
+    }
+    for (key, value) in properties {
+        let name = key.strip_prefix(super::settings::PROPERTIES).unwrap_or(key);
+        let text = if is_secret(key) { HIDDEN.to_owned() } else { quoted(&value.text) };
+        line(out, &quoted(name), &text, &value.origin);
+    }
+}
+
+fn line(out: &mut String, key: &str, value: &str, origin: &Origin) {
+    let assignment = format!("{key} = {value}");
+    let _ = writeln!(out, "{assignment:<50} # {origin}");
+}
+
+fn value(text: &str, form: Form) -> String {
+    if matches!(form, Form::Number(..)) { text.to_owned() } else { quoted(text) }
+}
+
+/// A TOML string: JSON's escapes are all TOML escapes too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
