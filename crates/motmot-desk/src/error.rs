@@ -1,0 +1,51 @@
+//! What can go wrong, in words for whoever reads them at night.
+
+use rdkafka::error::KafkaError;
+
+/// The desk could not be started. None of these mends itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// A librdkafka property was refused.
+    #[error("the desk's Kafka consumer cannot be made: {0}; look at the Kafka properties in the configuration")]
+    Consumer(#[source] KafkaError),
+    /// A metric's name is taken, or a label value cannot be one.
+    #[error("the desk's metrics cannot be registered: {0}; is there another desk in this process?")]
+    Metrics(#[from] prometheus::Error),
+    /// The operating system gave no thread.
+    #[error("the desk's thread cannot be started: {0}; is the limit on processes (ulimit -u) reached?")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What keeps a running desk from its work now. It goes on trying; each of these ends by itself once its cause has been mended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The brokers cannot be reached, or refuse.
+    #[error("the desk cannot read topic {topic} from {brokers}: {detail}; what is shown is as of the last contact")]
+    NoContact {
+        /// The topic.
+        topic: String,
+        /// The brokers as configured.
+        brokers: String,
+        /// What the client says.
+        detail: String,
+    },
+    /// The topic does not exist.
+    #[error(
+        "topic {topic} does not exist: create it with `motmot topics --create`, or name another in the configuration (topics.moments)"
+    )]
+    NoTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// What the desk was about to read is not in the log: the topic was made anew or its start has moved past the desk.
+    #[error("topic {topic} does not hold what comes next ({detail}): reading all of it again")]
+    LogMoved {
+        /// The topic.
+        topic: String,
+        /// What was found.
+        detail: String,
+    },
+    /// The desk's thread has ended; the process must be restarted.
+    #[error("the desk has stopped by a fault of its own: restart the process, and report what it said last")]
+    Ended,
+}
