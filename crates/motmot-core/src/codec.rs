@@ -121,7 +121,6 @@ impl<'a> Take<'a> {
     }
 }
 
-const SEQ: u64 = 1;
 const CUSTOMER: u64 = 1 << 1;
 const CYCLE: u64 = 1 << 2;
 const INTENT: u64 = 1 << 3;
@@ -148,7 +147,6 @@ const ATTRIBUTES: u64 = 1 << 22;
 fn bits(t: &Touchpoint<'_>) -> u64 {
     let actor = t.actor.as_ref();
     [
-        (t.seq.is_some(), SEQ),
         (t.customer_id.is_some(), CUSTOMER),
         (t.cycle_id.is_some(), CYCLE),
         (t.intent.is_some(), INTENT),
@@ -176,17 +174,16 @@ fn bits(t: &Touchpoint<'_>) -> u64 {
     .fold(0, |bits, (set, bit)| bits | if set { bit } else { 0 })
 }
 
-/// Appends a touchpoint's compact form to `out`.
-pub fn encode(t: &Touchpoint<'_>, out: &mut Vec<u8>) {
+/// Appends a touchpoint's compact form to `out`; returns how many of its bytes are its content, that is, all but `seq`, which two copies
+/// of one touchpoint may differ in.
+pub fn encode(t: &Touchpoint<'_>, out: &mut Vec<u8>) -> usize {
+    let start = out.len();
     out.put_u64(bits(t));
     out.push(t.stage as u8 | (t.outcome as u8) << 4);
     out.put_text(&t.event_id);
     out.put_i64(t.occurred_at.as_millis());
     out.put_text(&t.channel);
     out.put_text(&t.site);
-    if let Some(seq) = t.seq {
-        out.put_i64(seq);
-    }
     for text in [&t.customer_id, &t.cycle_id, &t.team, &t.need, &t.segment, &t.serves].into_iter().flatten() {
         out.put_text(text);
     }
@@ -206,6 +203,26 @@ pub fn encode(t: &Touchpoint<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&sentiment.to_bits().to_le_bytes());
     }
     encode_lists(t, out);
+    let content = out.len() - start;
+    match t.seq {
+        None => out.push(0),
+        Some(seq) => {
+            out.push(1);
+            out.put_i64(seq);
+        }
+    }
+    content
+}
+
+/// The event_id of an encoded touchpoint, without decoding the rest.
+///
+/// # Errors
+/// When the bytes are no touchpoint of this version.
+pub fn event_id(encoded: &[u8]) -> Result<&str, Damaged> {
+    let mut from = Take(encoded);
+    from.u64()?;
+    from.u8()?;
+    from.text()
 }
 
 fn encode_lists(t: &Touchpoint<'_>, out: &mut Vec<u8>) {
@@ -246,7 +263,6 @@ pub fn decode<'a>(from: &mut Take<'a>) -> Result<Touchpoint<'a>, Damaged> {
     let occurred_at = Timestamp::from_millis(from.i64()?);
     let channel = Text::borrowed(from.text()?);
     let site = Text::borrowed(from.text()?);
-    let seq = has(SEQ).then(|| from.i64()).transpose()?;
     let mut text = |bit| has(bit).then(|| from.text().map(Text::borrowed)).transpose();
     let (customer_id, cycle_id, team) = (text(CUSTOMER)?, text(CYCLE)?, text(TEAM)?);
     let (need, segment, serves) = (text(NEED)?, text(SEGMENT)?, text(SERVES)?);
@@ -268,6 +284,7 @@ pub fn decode<'a>(from: &mut Take<'a>) -> Result<Touchpoint<'a>, Damaged> {
     let kept_promises = list(from, has(KEPT), |from| from.text().map(Text::borrowed))?;
     let added_value = list(from, has(ADDED), |from| from.text().map(Text::borrowed))?;
     let attributes = list(from, has(ATTRIBUTES), |from| Ok((Text::borrowed(from.text()?), Text::borrowed(from.text()?))))?;
+    let seq = (from.u8()? != 0).then(|| from.i64()).transpose()?;
     Ok(Touchpoint {
         event_id,
         occurred_at,

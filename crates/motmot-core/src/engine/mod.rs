@@ -1,19 +1,59 @@
 //! The fold: `apply(touchpoint, arrived_at)` and `advance(now)`.
 //!
-//! The engine's outputs are tables. [`Engine::apply`] only files a touchpoint into its cycle; [`Engine::advance`] moves the clock and tells
-//! the sink every row whose content is another than the one told last. What is told depends on the set of touchpoints and on
-//! `now` alone, so batches, ticks and crashes cannot show.
+//! The engine's outputs are tables. [`Engine::apply`] only files a touchpoint into its cycle; [`Engine::advance`] moves the clock and
+//! tells the sink every row whose content is another than the one told last. What is told depends on the set of touchpoints and on
+//! `now` alone, so batches, ticks and crashes cannot show. It follows that no timer is needed for correctness: a deadline that passed
+//! between two calls is found by arithmetic; the timers only say which cycles to look at.
+//!
+//! One file a concept: [`port`](self) (the world's side), `touchpoints` (a cycle's set), `needs`, `fold` and `kinds` (facts and rules),
+//! `flag` (a moment in the making), `tell` (rows), `shelf` (what is in memory, and timers), `assembly` (cycles without an id), `row`
+//! (state as bytes).
 
+mod assembly;
+mod cycle;
+mod flag;
+mod fold;
+mod kinds;
+mod needs;
 mod port;
+mod row;
+mod shelf;
+mod tell;
+mod touchpoints;
 
 pub use port::{BoxError, Cold, NoCold, Position, RowChange, RowId, Sink, Verdict};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use crate::cycle::CycleState;
 use crate::strategy::Strategy;
 use crate::time::Timestamp;
 use crate::touchpoint::Touchpoint;
+
+use cycle::Cycle;
+use fold::final_at_alone;
+use shelf::{Body, Clock, Remains, Shelf, Slot};
+use touchpoints::Touchpoints;
+
+/// A row that a checkpoint has and that is no more.
+#[derive(Debug)]
+struct Gone {
+    key: Box<str>,
+    cycle_id: Option<Box<str>>,
+    saved: Timestamp,
+}
+
+impl Gone {
+    fn row(&self) -> RowId<'_> {
+        RowId { key: &self.key, cycle_id: self.cycle_id.as_deref() }
+    }
+}
+
+/// A row that is due and not in memory yet.
+type Due = (Timestamp, Box<str>, Option<Box<str>>);
 
 /// The state of one input partition.
 #[derive(Debug)]
@@ -21,17 +61,29 @@ pub struct Engine<C> {
     strategy: Arc<Strategy>,
     cold: C,
     position: Position,
+    shelf: Shelf,
+    gone: HashTable<Gone>,
+    /// Cold rows up to here were asked for.
+    horizon: Timestamp,
+    due: BTreeSet<Due>,
 }
 
 impl<C: Cold> Engine<C> {
     /// An engine at `position`: [`Position::START`] for an empty one, or that of the checkpoint that `cold` serves.
     pub fn new(strategy: Arc<Strategy>, cold: C, position: Position) -> Self {
-        Self { strategy, cold, position }
+        // from the beginning: what was due at the checkpoint but only waits for collection is found again
+        let horizon = Timestamp::MIN;
+        Self { strategy, cold, position, shelf: Shelf::default(), gone: HashTable::new(), horizon, due: BTreeSet::new() }
     }
 
     /// The clock and the stream time.
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// The strategy in force.
+    pub fn strategy(&self) -> &Arc<Strategy> {
+        &self.strategy
     }
 
     /// Notes the arrival of a record that carries no touchpoint (a dead letter): stream time is a function of the whole log.
@@ -51,9 +103,68 @@ impl<C: Cold> Engine<C> {
         offset: i64,
         sink: &mut impl Sink,
     ) -> Result<Verdict, BoxError> {
-        let _ = (key, touchpoint, offset, sink, &self.strategy, &self.cold);
         self.observe(arrived_at);
-        Ok(Verdict::Folded)
+        if touchpoint.occurred_at > arrived_at.plus(self.strategy.allowed_skew_ms) {
+            return Ok(Verdict::TooFarAhead);
+        }
+        let Some(id) = touchpoint.cycle_id.as_deref() else {
+            return self.apply_assembled(key, touchpoint, offset, sink);
+        };
+        let strategy = Arc::clone(&self.strategy);
+        let stream_time = self.position.stream_time;
+        let row = RowId { key, cycle_id: Some(id) };
+        let Some(slot) = self.slot(row)? else {
+            if final_at_alone(&strategy, touchpoint) <= stream_time {
+                return Ok(Verdict::Late);
+            }
+            self.open(key, id, 1, touchpoint, offset);
+            return Ok(Verdict::Folded);
+        };
+        if let Some(cycle) = self.shelf.cycle_mut(slot) {
+            if !cycle.is_final(&strategy, stream_time) {
+                let verdict = cycle.add(&strategy, touchpoint, offset);
+                if matches!(verdict, Verdict::Folded | Verdict::Overflow) {
+                    self.shelf.touch(slot);
+                    self.shelf.pend(slot);
+                }
+                return Ok(verdict);
+            }
+            // its final row must be told before what comes next under its id
+            self.tell(slot, stream_time, sink);
+            self.bury(slot);
+        }
+        Ok(self.return_visit(slot, touchpoint, offset))
+    }
+
+    /// A touchpoint for a cycle that is final: late, or the next instance.
+    fn return_visit(&mut self, slot: Slot, touchpoint: &Touchpoint<'_>, offset: i64) -> Verdict {
+        let Some(Body::Remains(remains)) = self.shelf.get(slot).map(|row| row.body.clone()) else { return Verdict::Late };
+        let stream_time = self.position.stream_time;
+        let forgotten = stream_time > remains.final_at.plus(self.strategy.reopen_window_ms);
+        if !forgotten && touchpoint.occurred_at <= remains.final_at {
+            return Verdict::Late;
+        }
+        if final_at_alone(&self.strategy, touchpoint) <= stream_time {
+            return Verdict::Late;
+        }
+        self.discard(slot);
+        let instance = if forgotten { 1 } else { remains.instance.saturating_add(1) };
+        self.open(&remains.key, &remains.id, instance, touchpoint, offset);
+        Verdict::Folded
+    }
+
+    fn open(&mut self, key: &str, id: &str, instance: i32, touchpoint: &Touchpoint<'_>, offset: i64) -> Slot {
+        let mut touchpoints = Touchpoints::default();
+        touchpoints.insert(touchpoint, offset);
+        let cycle = Cycle::new(&self.strategy, key, id, instance, touchpoints);
+        self.shelve(Body::Cycle(Box::new(cycle)))
+    }
+
+    fn shelve(&mut self, body: Body) -> Slot {
+        let slot = self.shelf.insert(body, None);
+        self.shelf.touch(slot);
+        self.shelf.pend(slot);
+        slot
     }
 
     /// Moves `now` towards `target` (and never back) and tells `sink` all rows that differ from what was told last.
@@ -64,33 +175,201 @@ impl<C: Cold> Engine<C> {
     /// # Errors
     /// When a cold row cannot be read; the engine must then be dropped.
     pub fn advance(&mut self, target: Timestamp, budget: usize, sink: &mut impl Sink) -> Result<bool, BoxError> {
-        let _ = (budget, sink);
-        self.position.now = self.position.now.max(target);
-        Ok(true)
+        let target = target.max(self.position.now);
+        self.collect_due(target)?;
+        let now = self.fire_until(target, budget)?;
+        self.position.now = now;
+        for slot in std::mem::take(&mut self.shelf.pending) {
+            if let Some(row) = self.shelf.get_mut(slot) {
+                row.pending = false;
+                self.tell(slot, now, sink);
+            }
+        }
+        self.collect();
+        Ok(now == target)
+    }
+
+    /// Asks for the cold rows that are due up to `target`.
+    fn collect_due(&mut self, target: Timestamp) -> Result<(), BoxError> {
+        if target > self.horizon {
+            let (due, shelf) = (&mut self.due, &self.shelf);
+            self.cold.due(self.horizon, target, &mut |at, row| {
+                if shelf.find(row).is_none() {
+                    due.insert((at, row.key.into(), row.cycle_id.map(Into::into)));
+                }
+            })?;
+            self.horizon = target;
+        }
+        Ok(())
+    }
+
+    /// Marks what is due, the earliest first, until the budget is used up; returns the instant up to which nothing was left out.
+    fn fire_until(&mut self, target: Timestamp, budget: usize) -> Result<Timestamp, BoxError> {
+        let mut last = Timestamp::MIN;
+        let mut fired = 0_usize;
+        loop {
+            let hot = self.shelf.next(Clock::Now).unwrap_or(Timestamp::MAX);
+            let cold = self.due.first().map_or(Timestamp::MAX, |(at, ..)| *at);
+            let next = hot.min(cold);
+            if next > target || next == Timestamp::MAX {
+                return Ok(target);
+            }
+            // all of one instant belong together: `now` cannot stand within it
+            if fired >= budget && next > last {
+                return Ok(next.plus(-1).max(self.position.now));
+            }
+            last = next;
+            fired += 1;
+            let slot = if hot <= cold {
+                self.shelf.fire(Clock::Now)
+            } else {
+                let (_, key, cycle_id) = self.due.pop_first().unwrap_or_default();
+                self.slot(RowId { key: &key, cycle_id: cycle_id.as_deref() })?
+            };
+            if let Some(slot) = slot {
+                self.shelf.pend(slot);
+            }
+        }
+    }
+
+    /// Tells a row's cycle as it stands at `now`, and files its next wake-up.
+    fn tell(&mut self, slot: Slot, now: Timestamp, sink: &mut impl Sink) {
+        let strategy = Arc::clone(&self.strategy);
+        let Some(cycle) = self.shelf.cycle_mut(slot) else {
+            self.file_remains(slot);
+            return;
+        };
+        let before = (cycle.told_row, cycle.told.len());
+        let hashes = |cycle: &Cycle| cycle.told.iter().fold(0_u64, |sum, told| sum.wrapping_add(told.said));
+        let said = hashes(cycle);
+        let standing = cycle.tell(&strategy, now, sink);
+        let changed = before != (cycle.told_row, cycle.told.len()) || said != hashes(cycle);
+        let (clock, at) = if standing.is_final { (Clock::Stream, standing.final_at) } else { (Clock::Now, standing.wake_at) };
+        let moved = self.shelf.get(slot).is_some_and(|row| row.wake_at != at);
+        self.shelf.wake(slot, clock, at);
+        if changed || moved {
+            self.shelf.touch(slot);
+        }
+    }
+
+    /// Files what is left of a cycle, or a key's assembly row, for its collection.
+    fn file_remains(&mut self, slot: Slot) {
+        let window = self.strategy.reopen_window_ms;
+        let at = match self.shelf.get(slot).map(|row| &row.body) {
+            Some(Body::Remains(remains)) => remains.final_at.plus(window).plus(1),
+            Some(Body::Assembly(assembly)) if assembly.live.is_empty() => assembly.frozen_until.plus(window).plus(1),
+            _ => Timestamp::MAX,
+        };
+        self.shelf.wake(slot, Clock::Stream, at);
+    }
+
+    /// Collects, by stream time, what is final: it has no visible effect.
+    fn collect(&mut self) {
+        let stream_time = self.position.stream_time;
+        while self.shelf.next(Clock::Stream).is_some_and(|at| at <= stream_time) {
+            let Some(slot) = self.shelf.fire(Clock::Stream) else { continue };
+            let Some(row) = self.shelf.get(slot) else { continue };
+            match &row.body {
+                Body::Cycle(_) if row.pending => {}
+                Body::Cycle(cycle) if cycle.is_final(&self.strategy, stream_time) => self.bury(slot),
+                Body::Cycle(_) => self.shelf.pend(slot),
+                Body::Remains(_) | Body::Assembly(_) if row.wake_at <= stream_time => self.discard(slot),
+                Body::Remains(_) | Body::Assembly(_) => self.file_remains(slot),
+            }
+        }
+    }
+
+    /// Keeps of a final cycle what its late touchpoints and its return need.
+    fn bury(&mut self, slot: Slot) {
+        let Some(cycle) = self.shelf.cycle(slot) else { return };
+        if cycle.assembled {
+            let key = cycle.key.clone();
+            self.freeze(&key);
+            return;
+        }
+        let final_at = cycle.final_at(&self.strategy);
+        let remains = Remains { key: cycle.key.clone(), id: cycle.id.clone(), instance: cycle.instance, final_at };
+        self.shelf.replace(slot, Body::Remains(remains));
+        self.file_remains(slot);
+    }
+
+    /// Takes a row out of the state.
+    fn discard(&mut self, slot: Slot) {
+        let Some(row) = self.shelf.remove(slot) else { return };
+        if let Some(saved) = row.saved {
+            let id = row.body.row_id();
+            let gone = Gone { key: id.key.into(), cycle_id: id.cycle_id.map(Into::into), saved };
+            self.gone.insert_unique(id.hash(), gone, |gone| gone.row().hash());
+        }
+    }
+
+    /// Finds a row, in memory or in the cold.
+    fn slot(&mut self, row: RowId<'_>) -> Result<Option<Slot>, BoxError> {
+        if let Some(slot) = self.shelf.find(row) {
+            return Ok(Some(slot));
+        }
+        if self.gone.find(row.hash(), |gone| gone.row() == row).is_some() {
+            return Ok(None);
+        }
+        let Some(value) = self.cold.load(row)? else { return Ok(None) };
+        let (body, wake_at) = row::read(row.key, row.cycle_id, &value, &self.strategy)
+            .map_err(|damaged| format!("row {} / {}: {damaged}", row.key, row.cycle_id.unwrap_or("(assembly)")))?;
+        let slot = self.shelf.insert(body, Some(wake_at));
+        // of a cycle that only waits for its collection, `now` finds nothing new to tell and files it there
+        let clock = if self.shelf.cycle(slot).is_some() { Clock::Now } else { Clock::Stream };
+        self.shelf.wake(slot, clock, wake_at);
+        Ok(Some(slot))
     }
 
     /// Hands every row changed since the last call to `visit`, for a checkpoint. Call it right after a commit, with nothing applied since.
     pub fn checkpoint(&mut self, visit: &mut dyn FnMut(RowChange<'_>)) {
-        let _ = visit;
+        for gone in self.gone.drain() {
+            visit(RowChange { row: gone.row(), value: None, wake_at: None, previous_wake_at: index_entry(gone.saved) });
+        }
+        let mut value = Vec::new();
+        for slot in std::mem::take(&mut self.shelf.dirty) {
+            let Some(row) = self.shelf.get_mut(slot).filter(|row| row.dirty) else { continue };
+            value.clear();
+            row::write(&row.body, row.wake_at, &self.strategy, &mut value);
+            visit(RowChange {
+                row: row.body.row_id(),
+                value: Some(&value),
+                wake_at: index_entry(row.wake_at),
+                previous_wake_at: row.saved.and_then(index_entry),
+            });
+            row.saved = Some(row.wake_at);
+            row.dirty = false;
+        }
     }
 
     /// Forgets clean rows that were not touched lately until at most `max_hot` are in memory; `cold` serves them from then on.
     pub fn evict(&mut self, max_hot: usize) {
-        let _ = max_hot;
+        self.shelf.evict(max_hot, self.horizon);
     }
 
     /// Rows in memory.
     pub fn hot(&self) -> usize {
-        0
+        self.shelf.len()
     }
 
     /// Visits (key, cycle id, state) of every cycle in memory that is not final yet, in no particular order.
     pub fn live(&self, visit: &mut dyn FnMut(&str, &str, CycleState)) {
-        let _ = visit;
+        let now = self.position.now;
+        for row in self.shelf.rows() {
+            if let Body::Cycle(cycle) = &row.body
+                && cycle.final_at(&self.strategy) > now
+            {
+                visit(&cycle.key, &cycle.id, cycle.state(&self.strategy, now));
+            }
+        }
     }
 
     /// What serves the cold rows.
     pub fn cold_mut(&mut self) -> &mut C {
         &mut self.cold
     }
+}
+
+fn index_entry(wake_at: Timestamp) -> Option<Timestamp> {
+    (wake_at != Timestamp::MAX).then_some(wake_at)
 }

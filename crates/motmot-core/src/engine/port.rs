@@ -1,5 +1,7 @@
 //! What the engine needs from, and gives to, the world around it.
 
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
 use crate::cycle::CycleRecord;
 use crate::moment::Moment;
 use crate::time::Timestamp;
@@ -45,6 +47,14 @@ pub struct RowId<'a> {
     pub key: &'a str,
     /// The cycle; none: the key's assembly row.
     pub cycle_id: Option<&'a str>,
+}
+
+impl RowId<'_> {
+    /// For hash tables; not stable across versions.
+    pub(super) fn hash(self) -> u64 {
+        let seed = xxh3_64(self.key.as_bytes());
+        self.cycle_id.map_or(seed.rotate_left(1), |id| xxh3_64_with_seed(id.as_bytes(), seed))
+    }
 }
 
 /// A row as a checkpoint must have it.

@@ -1,0 +1,270 @@
+//! Cycles that no source identifies: put together per key, by gaps and farewells.
+//!
+//! The cycles of a key are what a walk over its touchpoints, in their order, cuts them into. A new touchpoint may lengthen a cycle, join
+//! two, or split one; only the cycles from the one before it up to the next old cut that is still one can change.
+
+use std::sync::Arc;
+
+use crate::strategy::Strategy;
+use crate::time::Timestamp;
+use crate::touchpoint::{Stage, Touchpoint};
+
+use super::Engine;
+use super::cycle::Cycle;
+use super::fold::{Fold, final_at_alone, policy_of};
+use super::port::{BoxError, Cold, RowId, Sink, Verdict};
+use super::shelf::{Assembly, Body, Slot};
+use super::touchpoints::{Touchpoints, assembled_id};
+
+impl<C: Cold> Engine<C> {
+    /// Folds a touchpoint without a cycle id.
+    pub(super) fn apply_assembled(
+        &mut self,
+        key: &str,
+        touchpoint: &Touchpoint<'_>,
+        offset: i64,
+        sink: &mut impl Sink,
+    ) -> Result<Verdict, BoxError> {
+        let strategy = Arc::clone(&self.strategy);
+        self.load_assembly(key)?;
+        self.tell_and_freeze(key, sink);
+        let live = self.live_of(key);
+        let cycles = || live.iter().filter_map(|slot| self.shelf.cycle(*slot));
+        if let Some(verdict) = cycles().find_map(|cycle| cycle.known(touchpoint)) {
+            return Ok(verdict);
+        }
+        let at = touchpoint.occurred_at;
+        let before_all = cycles().next().is_none_or(|first| at < first.fold.first);
+        if before_all && self.frozen_until(key).is_some_and(|frozen| at <= frozen) {
+            return Ok(Verdict::Late);
+        }
+        // most often the key has one cycle, and the touchpoint is its next
+        if let Some(slot) = live.last().copied()
+            && let Some(cycle) = self.shelf.cycle_mut(slot)
+            && at > cycle.fold.last
+            && !starts_new(&strategy, cycle, touchpoint)
+        {
+            let verdict = cycle.add(&strategy, touchpoint, offset);
+            self.mark(slot);
+            return Ok(verdict);
+        }
+        Ok(self.recut(key, &live, touchpoint, offset, sink))
+    }
+
+    fn load_assembly(&mut self, key: &str) -> Result<(), BoxError> {
+        let row = RowId { key, cycle_id: None };
+        if self.slot(row)?.is_some() {
+            for id in self.assembly(key).map(|assembly| assembly.live.clone()).unwrap_or_default() {
+                self.slot(RowId { key, cycle_id: Some(&id) })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn assembly(&self, key: &str) -> Option<&Assembly> {
+        let slot = self.shelf.find(RowId { key, cycle_id: None })?;
+        match &self.shelf.get(slot)?.body {
+            Body::Assembly(assembly) => Some(assembly),
+            _ => None,
+        }
+    }
+
+    /// When the key's final cycles ended, while that is remembered.
+    fn frozen_until(&self, key: &str) -> Option<Timestamp> {
+        let frozen = self.assembly(key)?.frozen_until;
+        (self.position.stream_time <= frozen.plus(self.strategy.reopen_window_ms)).then_some(frozen)
+    }
+
+    fn live_of(&self, key: &str) -> Vec<Slot> {
+        let find = |id: &Box<str>| self.shelf.find(RowId { key, cycle_id: Some(id) });
+        self.assembly(key).map(|assembly| assembly.live.iter().filter_map(find).collect()).unwrap_or_default()
+    }
+
+    fn set_assembly(&mut self, key: &str, frozen_until: Timestamp, live: Vec<Box<str>>) {
+        let body = Body::Assembly(Assembly { key: key.into(), frozen_until, live });
+        match self.shelf.find(RowId { key, cycle_id: None }) {
+            Some(slot) => {
+                self.shelf.replace(slot, body);
+                self.file_remains(slot);
+            }
+            None => {
+                self.shelve(body);
+            }
+        }
+    }
+
+    /// Freezes the key's cycles that are final for the record in hand, having told their last rows.
+    fn tell_and_freeze(&mut self, key: &str, sink: &mut impl Sink) {
+        let stream_time = self.position.stream_time;
+        for slot in self.live_of(key) {
+            if !self.shelf.cycle(slot).is_some_and(|cycle| cycle.is_final(&self.strategy, stream_time)) {
+                break;
+            }
+            self.tell(slot, stream_time, sink);
+        }
+        self.freeze(key);
+    }
+
+    /// Collects the key's final cycles, front to back: one before which another is open can still be joined.
+    pub(super) fn freeze(&mut self, key: &str) {
+        let stream_time = self.position.stream_time;
+        let Some(assembly) = self.assembly(key).cloned() else { return };
+        let (mut frozen_until, mut frozen) = (assembly.frozen_until, 0);
+        for slot in self.live_of(key) {
+            let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_final(&self.strategy, stream_time)) else { break };
+            frozen_until = frozen_until.max(cycle.final_at(&self.strategy));
+            frozen += 1;
+            self.discard(slot);
+        }
+        if frozen > 0 {
+            self.set_assembly(key, frozen_until, assembly.live.into_iter().skip(frozen).collect());
+        }
+    }
+
+    fn mark(&mut self, slot: Slot) {
+        self.shelf.touch(slot);
+        self.shelf.pend(slot);
+    }
+
+    /// Inserts a touchpoint that may move the cuts, and cuts anew as far as they move.
+    fn recut(&mut self, key: &str, live: &[Slot], touchpoint: &Touchpoint<'_>, offset: i64, sink: &mut impl Sink) -> Verdict {
+        let strategy = Arc::clone(&self.strategy);
+        let cycle_at = |position: usize| live.get(position).and_then(|slot| self.shelf.cycle(*slot));
+        // nothing before the last cycle that begins before the touchpoint can change
+        let at = touchpoint.occurred_at;
+        let from = (0..live.len()).rposition(|i| cycle_at(i).is_some_and(|cycle| cycle.fold.first < at)).unwrap_or(0);
+        let mut upto = from;
+        let mut pool = Touchpoints::default();
+        while let Some(cycle) = cycle_at(upto).filter(|cycle| upto == from || cycle.fold.first <= at) {
+            pool.append(&cycle.touchpoints);
+            upto += 1;
+        }
+        pool.insert(touchpoint, offset);
+        let pieces = loop {
+            let pieces = cut(&strategy, pool.clone());
+            match (cycle_at(upto), pieces.last()) {
+                (Some(next), Some(last)) if !starts_new_first(&strategy, last, next) => pool.append(&next.touchpoints),
+                _ => break pieces,
+            }
+            upto += 1;
+        };
+        if self.is_late_alone(&pieces, touchpoint) {
+            return Verdict::Late;
+        }
+        let replaced: Vec<Slot> = live.get(from..upto).unwrap_or_default().to_vec();
+        let pieces_len = pieces.iter().find(|piece| holds(piece, touchpoint)).map_or(0, Touchpoints::len);
+        if pieces_len > strategy.max_touchpoints {
+            if let Some(slot) = replaced.first().copied() {
+                if let Some(cycle) = self.shelf.cycle_mut(slot) {
+                    cycle.truncated = true;
+                }
+                self.mark(slot);
+            }
+            return Verdict::Overflow;
+        }
+        self.exchange(key, &replaced, pieces, sink);
+        Verdict::Folded
+    }
+
+    /// Whether the touchpoint would be a cycle of its own, and that one final.
+    fn is_late_alone(&self, pieces: &[Touchpoints], touchpoint: &Touchpoint<'_>) -> bool {
+        let alone = pieces.iter().any(|piece| piece.len() == 1 && holds(piece, touchpoint));
+        alone && final_at_alone(&self.strategy, touchpoint) <= self.position.stream_time
+    }
+
+    /// Puts new cycles in the place of old ones; what was told moves with the touchpoints that it hangs on.
+    fn exchange(&mut self, key: &str, replaced: &[Slot], pieces: Vec<Touchpoints>, sink: &mut impl Sink) {
+        let strategy = Arc::clone(&self.strategy);
+        let ids: Vec<Box<str>> = pieces.iter().map(|piece| assembled_id(key, &piece.get(0).event_id).into()).collect();
+        let mut told = Vec::new();
+        let mut survivors: Vec<(Box<str>, u64, bool)> = Vec::new();
+        let old_ids: Vec<Box<str>> =
+            replaced.iter().filter_map(|slot| self.shelf.cycle(*slot)).map(|cycle| cycle.id.clone()).collect();
+        for slot in replaced {
+            let Some(cycle) = self.shelf.cycle_mut(*slot) else { continue };
+            told.append(&mut cycle.told);
+            if ids.contains(&cycle.id) {
+                survivors.push((cycle.id.clone(), cycle.told_row, cycle.truncated));
+            } else {
+                let first = cycle.touchpoints.entries().first().map(|entry| entry.id_hash);
+                let into = pieces.iter().zip(&ids).find(|(piece, _)| first.is_some_and(|id| piece.find(id).is_some()));
+                if let (true, Some((_, into))) = (cycle.told_row != 0, into) {
+                    cycle.tell_merged(&strategy, into, sink);
+                }
+            }
+            self.discard(*slot);
+        }
+        for (piece, id) in pieces.into_iter().zip(&ids) {
+            let mut cycle = Cycle::new(&strategy, key, id, 1, piece);
+            cycle.assembled = true;
+            (cycle.told, told) = told.into_iter().partition(|told| cycle.touchpoints.find(told.anchor).is_some());
+            if let Some((_, told_row, truncated)) = survivors.iter().find(|(survivor, ..)| survivor == id) {
+                (cycle.told_row, cycle.truncated) = (*told_row, *truncated);
+            }
+            self.shelve(Body::Cycle(Box::new(cycle)));
+        }
+        let assembly = self.assembly(key);
+        let frozen_until = assembly.map_or(Timestamp::MIN, |assembly| assembly.frozen_until);
+        let mut all: Vec<Box<str>> = assembly.map(|assembly| assembly.live.clone()).unwrap_or_default();
+        let place = old_ids.first().and_then(|id| all.iter().position(|other| other == id));
+        all.retain(|id| !old_ids.contains(id));
+        let place = place.unwrap_or_else(|| self.place_of(key, &all, &ids)).min(all.len());
+        all.splice(place..place, ids);
+        self.set_assembly(key, frozen_until, all);
+    }
+
+    /// Where cycles that replace none belong among the others.
+    fn place_of(&self, key: &str, all: &[Box<str>], ids: &[Box<str>]) -> usize {
+        let first = |id: &Box<str>| {
+            let slot = self.shelf.find(RowId { key, cycle_id: Some(id) })?;
+            self.shelf.cycle(slot).map(|cycle| cycle.fold.first)
+        };
+        let new = ids.first().and_then(first);
+        all.iter().position(|id| first(id) > new).unwrap_or(all.len())
+    }
+}
+
+fn holds(piece: &Touchpoints, touchpoint: &Touchpoint<'_>) -> bool {
+    piece.iter().any(|t| t.event_id == touchpoint.event_id)
+}
+
+/// Whether a touchpoint behind all of a cycle's starts a new one.
+fn starts_new(strategy: &Strategy, cycle: &Cycle, touchpoint: &Touchpoint<'_>) -> bool {
+    let gap = touchpoint.occurred_at.since(cycle.fold.last);
+    gap > cycle.fold.inactivity_ms(strategy) || (touchpoint.stage == Stage::Greeting && cycle.fold.farewell.is_some())
+}
+
+/// Whether the first touchpoint of `next` starts a new cycle behind `last`.
+fn starts_new_first(strategy: &Strategy, last: &Touchpoints, next: &Cycle) -> bool {
+    let fold = Fold::of(strategy, last);
+    let first = next.touchpoints.get(0);
+    let gap = first.occurred_at.since(fold.last);
+    gap > fold.inactivity_ms(strategy) || (first.stage == Stage::Greeting && fold.farewell.is_some())
+}
+
+/// Cuts a key's touchpoints into cycles.
+fn cut(strategy: &Strategy, mut rest: Touchpoints) -> Vec<Touchpoints> {
+    let mut pieces = Vec::new();
+    while rest.len() > 0 {
+        let length = first_piece(strategy, &rest);
+        let tail = rest.split_off(length);
+        pieces.push(std::mem::replace(&mut rest, tail));
+    }
+    pieces
+}
+
+/// How many touchpoints the first cycle has.
+fn first_piece(strategy: &Strategy, touchpoints: &Touchpoints) -> usize {
+    let (mut last, mut inactivity_ms, mut farewell) = (None, 0, false);
+    for (index, touchpoint) in touchpoints.iter().enumerate() {
+        match last {
+            None => inactivity_ms = strategy.cycles[policy_of(strategy, &touchpoint)].inactivity_ms,
+            Some(last) if touchpoint.occurred_at.since(last) > inactivity_ms => return index,
+            Some(_) if touchpoint.stage == Stage::Greeting && farewell => return index,
+            Some(_) => {}
+        }
+        last = Some(touchpoint.occurred_at);
+        farewell |= touchpoint.stage == Stage::Farewell;
+    }
+    touchpoints.len()
+}

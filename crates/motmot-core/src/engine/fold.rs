@@ -1,0 +1,192 @@
+//! The fold of one cycle's touchpoints, in their order: facts first, then what each rule remembers.
+
+use crate::strategy::{Rule, Strategy};
+use crate::time::Timestamp;
+use crate::touchpoint::{Outcome, Stage, Touchpoint};
+
+use super::flag::Flag;
+use super::kinds::{CycleView, Memory};
+use super::needs::{Bearing, Needs};
+use super::touchpoints::Touchpoints;
+
+/// A touchpoint that something hangs on: its position in the cycle's order, and its instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) index: u32,
+    pub(super) at: Timestamp,
+}
+
+impl Mark {
+    pub(super) fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+/// The last farewell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Farewell {
+    pub(super) mark: Mark,
+    pub(super) outcome: Outcome,
+}
+
+/// How a cycle ends, as far as its touchpoints say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Close {
+    /// When.
+    pub(super) at: Timestamp,
+    /// From which `now` on it has passed.
+    pub(super) trigger: Timestamp,
+}
+
+/// One touchpoint on its way through the rules.
+pub(super) struct Step<'a> {
+    pub(super) mark: Mark,
+    pub(super) touchpoint: &'a Touchpoint<'a>,
+    pub(super) bearing: Bearing,
+    /// The touchpoint before it.
+    pub(super) previous: Option<Timestamp>,
+    /// Whether a farewell came before it.
+    pub(super) after_farewell: bool,
+    pub(super) inactivity_ms: i64,
+}
+
+/// What is known of a cycle.
+#[derive(Clone, Debug)]
+pub(super) struct Fold {
+    /// Position in the strategy's segments: the latest declared one that a touchpoint names.
+    pub(super) segment: usize,
+    /// Position in the strategy's cycle policies, by the first touchpoint.
+    policy: usize,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    pub(super) farewell: Option<Farewell>,
+    /// The latest touchpoint that names the customer.
+    pub(super) customer: Option<u32>,
+    pub(super) needs: Needs,
+    memories: Box<[Memory]>,
+}
+
+impl Fold {
+    /// Folds a cycle from its start.
+    pub(super) fn of(strategy: &Strategy, touchpoints: &Touchpoints) -> Self {
+        let segment = touchpoints.iter().rev().find_map(|t| segment_of(strategy, &t)).unwrap_or(default_segment(strategy));
+        let mut fold = Self {
+            segment,
+            policy: 0,
+            first: Timestamp::MAX,
+            last: Timestamp::MIN,
+            farewell: None,
+            customer: None,
+            needs: Needs::default(),
+            memories: strategy.rules.iter().map(|rule| Memory::new(&rule.kind)).collect(),
+        };
+        for (index, touchpoint) in touchpoints.iter().enumerate() {
+            fold.step(strategy, index, &touchpoint);
+        }
+        fold
+    }
+
+    /// Whether the fold may go on with `touchpoint`, which lies behind all others, or must start again: a rule's filter may have asked
+    /// for the segment.
+    pub(super) fn may_go_on(&self, strategy: &Strategy, touchpoint: &Touchpoint<'_>) -> bool {
+        segment_of(strategy, touchpoint).is_none_or(|segment| segment == self.segment)
+    }
+
+    /// Takes the next touchpoint in the cycle's order.
+    pub(super) fn step(&mut self, strategy: &Strategy, index: usize, touchpoint: &Touchpoint<'_>) {
+        let mark = Mark { index: u32::try_from(index).unwrap_or(u32::MAX), at: touchpoint.occurred_at };
+        if index == 0 {
+            self.policy = policy_of(strategy, touchpoint);
+            self.first = mark.at;
+        }
+        let step = Step {
+            mark,
+            touchpoint,
+            bearing: self.needs.step(mark, touchpoint),
+            previous: (index > 0).then_some(self.last),
+            after_farewell: self.farewell.is_some(),
+            inactivity_ms: self.policy(strategy).inactivity_ms,
+        };
+        for (rule, memory) in strategy.rules.iter().zip(&mut self.memories) {
+            memory.step(rule, &step);
+        }
+        self.last = mark.at;
+        if touchpoint.stage == Stage::Farewell {
+            self.farewell = Some(Farewell { mark, outcome: touchpoint.outcome });
+        }
+        if touchpoint.customer_id.is_some() {
+            self.customer = Some(mark.index);
+        }
+    }
+
+    fn policy<'s>(&self, strategy: &'s Strategy) -> &'s crate::strategy::CyclePolicy {
+        &strategy.cycles[self.policy] // a position that `policy_of` found in this very list
+    }
+
+    /// Silence after which the customer is held to have left.
+    pub(super) fn inactivity_ms(&self, strategy: &Strategy) -> i64 {
+        self.policy(strategy).inactivity_ms
+    }
+
+    /// The close: by the last farewell, or by inactivity.
+    pub(super) fn close(&self, strategy: &Strategy) -> Close {
+        match self.farewell {
+            Some(farewell) => Close { at: farewell.mark.at, trigger: farewell.mark.at },
+            None => {
+                let at = self.last.plus(self.policy(strategy).inactivity_ms);
+                Close { at, trigger: at.plus(1) }
+            }
+        }
+    }
+
+    /// When the cycle's time for amendments would end if no moment held it open.
+    pub(super) fn base_final_at(&self, strategy: &Strategy) -> Timestamp {
+        self.close(strategy).at.plus(self.policy(strategy).grace_ms)
+    }
+
+    /// What every rule makes of the cycle, those included whose time has not come.
+    pub(super) fn flags(&self, strategy: &Strategy) -> Vec<Flag> {
+        let mut flags = Vec::new();
+        let cycle = CycleView { strategy, segment: self.segment, close: self.close(strategy) };
+        for (position, (rule, memory)) in strategy.rules.iter().zip(&self.memories).enumerate() {
+            if applies(rule, self.segment) {
+                memory.flags(&cycle, rule, position, &mut flags);
+            }
+        }
+        flags
+    }
+
+    /// When the cycle's time for amendments ends: not before its last open moment has ended. What would be raised later is no flag.
+    pub(super) fn final_at(&self, strategy: &Strategy, flags: &[Flag]) -> Timestamp {
+        let base = self.base_final_at(strategy);
+        let mut spans: Vec<_> = flags.iter().map(|flag| (flag.raised_at, flag.end())).collect();
+        spans.sort_unstable();
+        spans.iter().fold(base, |latest, (raised_at, end)| if *raised_at <= latest { latest.max(*end) } else { latest })
+    }
+}
+
+fn applies(rule: &Rule, segment: usize) -> bool {
+    rule.segments >> segment & 1 == 1
+}
+
+/// The position of the policy that a cycle with this first touchpoint has.
+pub(super) fn policy_of(strategy: &Strategy, first: &Touchpoint<'_>) -> usize {
+    let found = strategy.cycles.iter().position(|policy| policy.filter.matches(first));
+    found.unwrap_or(strategy.cycles.len() - 1) // the last has an empty filter
+}
+
+/// The `final_at` that a touchpoint alone would give its cycle.
+pub(super) fn final_at_alone(strategy: &Strategy, touchpoint: &Touchpoint<'_>) -> Timestamp {
+    let policy = &strategy.cycles[policy_of(strategy, touchpoint)];
+    let silence = if touchpoint.stage == Stage::Farewell { 0 } else { policy.inactivity_ms };
+    touchpoint.occurred_at.plus(silence).plus(policy.grace_ms)
+}
+
+fn segment_of(strategy: &Strategy, touchpoint: &Touchpoint<'_>) -> Option<usize> {
+    let name = touchpoint.segment.as_deref()?;
+    strategy.segments.iter().position(|segment| segment == name)
+}
+
+fn default_segment(strategy: &Strategy) -> usize {
+    strategy.segments.len().saturating_sub(1)
+}

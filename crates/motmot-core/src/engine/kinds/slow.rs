@@ -1,0 +1,125 @@
+//! `slow`: from A to B took, or is taking, too long.
+
+use smallvec::SmallVec;
+
+use crate::strategy::{Kind, Rule};
+use crate::touchpoint::Stage;
+
+use super::super::flag::Flag;
+use super::super::fold::{Mark, Step};
+use super::super::needs::NeedSet;
+use super::Moving;
+
+/// A touchpoint that ends a wait, and the wait that the source measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) mark: Mark,
+    pub(super) waited_ms: Option<i64>,
+}
+
+impl End {
+    pub(super) fn of(step: &Step<'_>) -> Self {
+        Self { mark: step.mark, waited_ms: step.touchpoint.waited_ms }
+    }
+}
+
+/// One measurement: of the cycle, or of one need.
+#[derive(Clone, Debug)]
+struct Wait {
+    need: Option<usize>,
+    from: Mark,
+    to: Option<End>,
+    /// The customer left before `to`.
+    stop: Option<End>,
+}
+
+/// Something that matched at the latest instant: A and B may be of one instant with B sorted before A.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    end: End,
+    concerns: NeedSet,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slow {
+    waits: SmallVec<[Wait; 1]>,
+    recent_to: Option<Recent>,
+    recent_stop: Option<Recent>,
+}
+
+impl Slow {
+    pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
+        let Kind::Slow { from, to, each_need, .. } = &rule.kind else { return };
+        let concerns = step.bearing.concerns;
+        let concerned = |need: Option<usize>, concerns: NeedSet| need.is_none_or(|position| concerns.contains(position));
+        let is_to = to.matches(step.touchpoint);
+        let is_stop = step.touchpoint.stage == Stage::Farewell;
+        let end = End::of(step);
+        for wait in &mut self.waits {
+            if is_to && wait.to.is_none() && concerned(wait.need, concerns) {
+                wait.to = Some(end);
+            }
+            if is_stop && wait.stop.is_none() {
+                wait.stop = Some(end);
+            }
+        }
+        remember(&mut self.recent_to, is_to, step);
+        remember(&mut self.recent_stop, is_stop, step);
+        if !(rule.filter.matches(step.touchpoint) && from.matches(step.touchpoint)) {
+            return;
+        }
+        let recent = |recent: &Option<Recent>| recent.filter(|r| r.end.mark.at == step.mark.at);
+        let mut begin = |need: Option<usize>| {
+            if self.waits.iter().all(|wait| wait.need != need) {
+                let to = recent(&self.recent_to).filter(|r| concerned(need, r.concerns)).map(|r| r.end);
+                let stop = recent(&self.recent_stop).map(|r| r.end);
+                self.waits.push(Wait { need, from: step.mark, to, stop });
+            }
+        };
+        if *each_need { concerns.iter().for_each(|position| begin(Some(position))) } else { begin(None) }
+    }
+
+    pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {
+        let Kind::Slow { limit_ms, business_hours, .. } = &moving.rule.kind else { return };
+        let limit = limit_ms.of(moving.cycle.segment);
+        for wait in &self.waits {
+            let stop = wait.stop.filter(|stop| wait.to.is_none_or(|to| stop.mark.index < to.mark.index));
+            let due = moving.plus(wait.from.at, limit, *business_hours);
+            let flag = overdue(moving, wait.from, due, limit, *business_hours, if stop.is_some() { None } else { wait.to }, stop);
+            out.extend(flag.map(|flag| {
+                let own = wait.to.map(|to| to.mark.at);
+                moving.cured(Flag { need: wait.need, ..flag }, own)
+            }));
+        }
+    }
+}
+
+/// Keeps the first match of an instant.
+fn remember(recent: &mut Option<Recent>, matches: bool, step: &Step<'_>) {
+    if matches && recent.is_none_or(|r| r.end.mark.at != step.mark.at) {
+        *recent = Some(Recent { end: End::of(step), concerns: step.bearing.concerns });
+    }
+}
+
+/// The flag of a wait that began at `anchor` and was due at `due`: ended by `to`, by the customer's leaving (`stop`), or not yet.
+pub(super) fn overdue(
+    moving: &Moving<'_>,
+    anchor: Mark,
+    due: crate::time::Timestamp,
+    limit: i64,
+    business_hours: bool,
+    to: Option<End>,
+    stop: Option<End>,
+) -> Option<Flag> {
+    let flag = match to.or(stop) {
+        None => moving.flag_deadline(anchor, due),
+        Some(end) => {
+            let too_long = end.waited_ms.map_or(end.mark.at > due, |waited| waited > limit);
+            let waited = end.waited_ms.unwrap_or_else(|| moving.between(anchor.at, end.mark.at, business_hours));
+            let flag = if end.mark.at > due { moving.flag_deadline(anchor, due) } else { moving.flag_at(anchor, end.mark.at) };
+            Flag { observed: Some(waited), ..too_long.then_some(flag)? }
+        }
+    };
+    let flag = Flag { limit: Some(limit), ..flag };
+    Some(if to.is_none() { stop.map_or(flag, |stop| flag.stopped(stop.mark.at)) } else { flag })
+}

@@ -1,0 +1,126 @@
+//! The rows of the engine's state, as bytes: a checkpoint writes them, a cold read reads them.
+//!
+//! The first byte is the version of the form. What follows from the touchpoints is not stored: it is folded again.
+
+use crate::codec::{Damaged, Put, Take};
+use crate::moment::MomentState;
+use crate::strategy::Strategy;
+use crate::time::Timestamp;
+
+use super::cycle::Cycle;
+use super::shelf::{Assembly, Body, Remains};
+use super::tell::Told;
+use super::touchpoints::Touchpoints;
+
+const VERSION: u8 = 1;
+const CYCLE: u8 = 1;
+const REMAINS: u8 = 2;
+const ASSEMBLY: u8 = 3;
+
+const ASSEMBLED: u64 = 1;
+const TRUNCATED: u64 = 2;
+
+/// Writes a row's value. `wake_at` is part of it: a row that is read again must know when it is due.
+pub(super) fn write(body: &Body, wake_at: Timestamp, strategy: &Strategy, out: &mut Vec<u8>) {
+    out.push(VERSION);
+    match body {
+        Body::Cycle(cycle) => {
+            out.push(CYCLE);
+            out.put_i64(wake_at.as_millis());
+            write_cycle(cycle, strategy, out);
+        }
+        Body::Remains(remains) => {
+            out.push(REMAINS);
+            out.put_i64(wake_at.as_millis());
+            out.put_i64(i64::from(remains.instance));
+            out.put_i64(remains.final_at.as_millis());
+        }
+        Body::Assembly(assembly) => {
+            out.push(ASSEMBLY);
+            out.put_i64(wake_at.as_millis());
+            out.put_i64(assembly.frozen_until.as_millis());
+            out.put_u64(assembly.live.len() as u64);
+            assembly.live.iter().for_each(|id| out.put_text(id));
+        }
+    }
+}
+
+fn write_cycle(cycle: &Cycle, strategy: &Strategy, out: &mut Vec<u8>) {
+    out.put_i64(i64::from(cycle.instance));
+    out.put_u64(if cycle.assembled { ASSEMBLED } else { 0 } | if cycle.truncated { TRUNCATED } else { 0 });
+    out.extend_from_slice(&cycle.told_row.to_le_bytes());
+    out.put_u64(cycle.told.len() as u64);
+    for told in &cycle.told {
+        out.extend_from_slice(&told.id.to_le_bytes());
+        out.extend_from_slice(&told.said.to_le_bytes());
+        out.put_text(strategy.rules.get(told.rule).map_or("", |rule| &rule.id));
+        out.extend_from_slice(&told.anchor.to_le_bytes());
+        for text in [&told.need, &told.promise] {
+            out.push(u8::from(text.is_some()));
+            text.iter().for_each(|text| out.put_text(text));
+        }
+        out.push(told.state as u8);
+        out.put_i64(told.raised_at.as_millis());
+        out.put_i64(told.expires_at.as_millis());
+        for number in [told.recovered_at.map(Timestamp::as_millis), told.observed, told.limit] {
+            out.push(u8::from(number.is_some()));
+            number.into_iter().for_each(|number| out.put_i64(number));
+        }
+    }
+    cycle.touchpoints.write(out);
+}
+
+/// Reads a row's value.
+pub(super) fn read(key: &str, cycle_id: Option<&str>, value: &[u8], strategy: &Strategy) -> Result<(Body, Timestamp), Damaged> {
+    let mut from = Take(value);
+    if from.u8()? != VERSION {
+        return Err(Damaged);
+    }
+    let form = from.u8()?;
+    let wake_at = Timestamp::from_millis(from.i64()?);
+    let body = match (form, cycle_id) {
+        (CYCLE, Some(id)) => Body::Cycle(Box::new(read_cycle(key, id, &mut from, strategy)?)),
+        (REMAINS, Some(id)) => {
+            let instance = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
+            let final_at = Timestamp::from_millis(from.i64()?);
+            Body::Remains(Remains { key: key.into(), id: id.into(), instance, final_at })
+        }
+        (ASSEMBLY, None) => {
+            let frozen_until = Timestamp::from_millis(from.i64()?);
+            let live = (0..from.count()?).map(|_| from.text().map(Into::into)).collect::<Result<_, _>>()?;
+            Body::Assembly(Assembly { key: key.into(), frozen_until, live })
+        }
+        _ => return Err(Damaged),
+    };
+    if from.0.is_empty() { Ok((body, wake_at)) } else { Err(Damaged) }
+}
+
+fn read_cycle(key: &str, id: &str, from: &mut Take<'_>, strategy: &Strategy) -> Result<Cycle, Damaged> {
+    let instance = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
+    let flags = from.u64()?;
+    let told_row = u64_le(from)?;
+    let told = (0..from.count()?).map(|_| read_told(from, strategy)).collect::<Result<_, _>>()?;
+    let touchpoints = Touchpoints::read(from)?;
+    let cycle = Cycle::new(strategy, key, id, instance, touchpoints);
+    Ok(Cycle { assembled: flags & ASSEMBLED != 0, truncated: flags & TRUNCATED != 0, told, told_row, ..cycle })
+}
+
+fn read_told(from: &mut Take<'_>, strategy: &Strategy) -> Result<Told, Damaged> {
+    let id = u128::from_le_bytes(from.bytes(16)?.try_into().map_err(|_| Damaged)?);
+    let said = u64_le(from)?;
+    let rule_id = from.text()?;
+    let rule = strategy.rules.iter().position(|rule| rule.id == rule_id).ok_or(Damaged)?;
+    let anchor = u64_le(from)?;
+    let mut text = || Ok((from.u8()? != 0).then(|| from.text()).transpose()?.map(Into::into));
+    let (need, promise) = (text()?, text()?);
+    let state = MomentState::from_index(from.u8()?).ok_or(Damaged)?;
+    let raised_at = Timestamp::from_millis(from.i64()?);
+    let expires_at = Timestamp::from_millis(from.i64()?);
+    let mut number = || (from.u8()? != 0).then(|| from.i64()).transpose();
+    let (recovered_at, observed, limit) = (number()?.map(Timestamp::from_millis), number()?, number()?);
+    Ok(Told { id, said, rule, anchor, need, promise, raised_at, recovered_at, expires_at, observed, limit, state })
+}
+
+fn u64_le(from: &mut Take<'_>) -> Result<u64, Damaged> {
+    Ok(u64::from_le_bytes(from.bytes(8)?.try_into().map_err(|_| Damaged)?))
+}

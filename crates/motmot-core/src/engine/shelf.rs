@@ -1,0 +1,231 @@
+//! The shelf: every row in memory, found by its name, woken by its time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use hashbrown::HashTable;
+
+use crate::time::Timestamp;
+
+use super::cycle::Cycle;
+use super::port::RowId;
+
+/// What is left of a final cycle.
+#[derive(Clone, Debug)]
+pub(super) struct Remains {
+    pub(super) key: Box<str>,
+    pub(super) id: Box<str>,
+    pub(super) instance: i32,
+    pub(super) final_at: Timestamp,
+}
+
+/// What the assembled cycles of a key have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Assembly {
+    pub(super) key: Box<str>,
+    /// The latest `final_at` of those that are final: what occurred up to it can start no cycle any more.
+    pub(super) frozen_until: Timestamp,
+    /// Those that are not final, in the order of their first touchpoints.
+    pub(super) live: Vec<Box<str>>,
+}
+
+/// A row of state.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    Cycle(Box<Cycle>),
+    Remains(Remains),
+    Assembly(Assembly),
+}
+
+impl Body {
+    pub(super) fn row_id(&self) -> RowId<'_> {
+        match self {
+            Self::Cycle(cycle) => RowId { key: &cycle.key, cycle_id: Some(&cycle.id) },
+            Self::Remains(remains) => RowId { key: &remains.key, cycle_id: Some(&remains.id) },
+            Self::Assembly(assembly) => RowId { key: &assembly.key, cycle_id: None },
+        }
+    }
+}
+
+/// Position of a row on the shelf.
+pub(super) type Slot = u32;
+
+/// A row with its book-keeping.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) body: Body,
+    hash: u64,
+    /// When it is due next; [`Timestamp::MAX`]: never.
+    pub(super) wake_at: Timestamp,
+    /// The earliest time under which it lies in a heap; it may be earlier than `wake_at`, then it is filed anew when it fires.
+    filed_at: Timestamp,
+    /// Under which time the last checkpoint has it; none: no checkpoint has it.
+    pub(super) saved: Option<Timestamp>,
+    /// Changed since the last checkpoint.
+    pub(super) dirty: bool,
+    /// To be told at the next advance.
+    pub(super) pending: bool,
+    /// Used since the clock hand of `evict` passed.
+    pub(super) used: bool,
+}
+
+/// Which of the two clocks wakes a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// Deadlines.
+    Now,
+    /// Collection of what is final.
+    Stream,
+}
+
+type Heap = BinaryHeap<Reverse<(Timestamp, Slot)>>;
+
+/// Every row in memory.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    rows: Vec<Option<Row>>,
+    free: Vec<Slot>,
+    index: HashTable<Slot>,
+    by_now: Heap,
+    by_stream: Heap,
+    /// Rows that changed since the last checkpoint.
+    pub(super) dirty: Vec<Slot>,
+    /// Rows to be told at the next advance.
+    pub(super) pending: Vec<Slot>,
+    hand: usize,
+}
+
+impl Shelf {
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn find(&self, row: RowId<'_>) -> Option<Slot> {
+        self.index.find(row.hash(), |slot| self.get(*slot).is_some_and(|found| found.body.row_id() == row)).copied()
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&Row> {
+        self.rows.get(slot as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Row> {
+        self.rows.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// The cycle at a slot, if it is one.
+    pub(super) fn cycle(&self, slot: Slot) -> Option<&Cycle> {
+        match &self.get(slot)?.body {
+            Body::Cycle(cycle) => Some(cycle),
+            _ => None,
+        }
+    }
+
+    /// As [`Shelf::cycle`].
+    pub(super) fn cycle_mut(&mut self, slot: Slot) -> Option<&mut Cycle> {
+        match &mut self.get_mut(slot)?.body {
+            Body::Cycle(cycle) => Some(cycle),
+            _ => None,
+        }
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().flatten()
+    }
+
+    /// Adds a row that is not there. `saved`: under which wake-up time the last checkpoint has it.
+    pub(super) fn insert(&mut self, body: Body, saved: Option<Timestamp>) -> Slot {
+        let hash = body.row_id().hash();
+        let never = Timestamp::MAX;
+        let row = Row { body, hash, wake_at: never, filed_at: never, saved, dirty: false, pending: false, used: true };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.rows.push(None);
+            Slot::try_from(self.rows.len() - 1).expect("fewer than 2^32 rows fit into memory")
+        });
+        self.rows[slot as usize] = Some(row); // a slot from `free`, or the one just pushed
+        let rows = &self.rows;
+        self.index.insert_unique(hash, slot, |other| rows[*other as usize].as_ref().map_or(0, |row| row.hash));
+        slot
+    }
+
+    /// Takes a row away.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Row> {
+        let row = self.rows.get_mut(slot as usize)?.take()?;
+        if let Ok(entry) = self.index.find_entry(row.hash, |other| *other == slot) {
+            entry.remove();
+        }
+        self.free.push(slot);
+        Some(row)
+    }
+
+    /// Puts another body in a row's place, under the same name.
+    pub(super) fn replace(&mut self, slot: Slot, body: Body) {
+        if let Some(row) = self.get_mut(slot) {
+            row.body = body;
+            row.wake_at = Timestamp::MAX;
+            row.filed_at = Timestamp::MAX; // entries that still lie in a heap are stale from now on
+        }
+        self.touch(slot);
+    }
+
+    /// Marks a row as changed since the last checkpoint.
+    pub(super) fn touch(&mut self, slot: Slot) {
+        if let Some(row) = self.get_mut(slot) {
+            row.used = true;
+            if !std::mem::replace(&mut row.dirty, true) {
+                self.dirty.push(slot);
+            }
+        }
+    }
+
+    /// Marks a row to be told at the next advance.
+    pub(super) fn pend(&mut self, slot: Slot) {
+        if let Some(row) = self.get_mut(slot)
+            && !std::mem::replace(&mut row.pending, true)
+        {
+            self.pending.push(slot);
+        }
+    }
+
+    /// Sets when a row is due next. At most one entry a row is live; one that fires too early is filed anew.
+    pub(super) fn wake(&mut self, slot: Slot, clock: Clock, at: Timestamp) {
+        let Some(row) = self.get_mut(slot) else { return };
+        row.wake_at = at;
+        if at < row.filed_at {
+            row.filed_at = at;
+            match clock {
+                Clock::Now => self.by_now.push(Reverse((at, slot))),
+                Clock::Stream => self.by_stream.push(Reverse((at, slot))),
+            }
+        }
+    }
+
+    /// The time of the next entry.
+    pub(super) fn next(&self, clock: Clock) -> Option<Timestamp> {
+        let heap = if clock == Clock::Now { &self.by_now } else { &self.by_stream };
+        heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes the next entry; none if it was of a row that is gone or filed elsewhere meanwhile.
+    pub(super) fn fire(&mut self, clock: Clock) -> Option<Slot> {
+        let heap = if clock == Clock::Now { &mut self.by_now } else { &mut self.by_stream };
+        let Reverse((at, slot)) = heap.pop()?;
+        let row = self.get_mut(slot).filter(|row| row.filed_at == at)?;
+        row.filed_at = Timestamp::MAX;
+        Some(slot)
+    }
+
+    /// Drops rows that are clean, not pending, and due only after `horizon`, the longest unused first (second chance), until at most
+    /// `max` are left or none can go.
+    pub(super) fn evict(&mut self, max: usize, horizon: Timestamp) {
+        let mut visits = self.rows.len().saturating_mul(2);
+        while self.index.len() > max && visits > 0 {
+            visits -= 1;
+            self.hand = if self.hand + 1 < self.rows.len() { self.hand + 1 } else { 0 };
+            let Some(row) = self.rows.get_mut(self.hand).and_then(Option::as_mut) else { continue };
+            let may_go = !row.dirty && !row.pending && row.saved.is_some() && row.wake_at > horizon;
+            if may_go && !std::mem::replace(&mut row.used, false) {
+                self.remove(Slot::try_from(self.hand).unwrap_or(Slot::MAX));
+            }
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Telling: what the rows of a cycle are at an instant, and which of them differ from what was told last.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::cycle::{CycleRecord, CycleState, MomentRef, NeedRecord, TouchpointRecord};
+use crate::moment::{Moment, MomentState};
+use crate::strategy::{Rule, Side, Strategy};
+use crate::text::Text;
+use crate::time::Timestamp;
+use crate::touchpoint::{ActorKind, Outcome, Touchpoint};
+
+use super::cycle::Cycle;
+use super::flag::{Flag, PromiseRef, moment_id};
+use super::port::Sink;
+
+/// A moment that was told, with what its retraction would have to say.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Told {
+    pub(super) id: u128,
+    /// Hash of what was said: it is said again only when this changes.
+    pub(super) said: u64,
+    pub(super) rule: usize,
+    /// Hash of the anchor's event_id: positions change, touchpoints do not.
+    pub(super) anchor: u64,
+    pub(super) need: Option<Box<str>>,
+    pub(super) promise: Option<Box<str>>,
+    pub(super) raised_at: Timestamp,
+    pub(super) recovered_at: Option<Timestamp>,
+    pub(super) expires_at: Timestamp,
+    pub(super) observed: Option<i64>,
+    pub(super) limit: Option<i64>,
+    pub(super) state: MomentState,
+}
+
+/// How a cycle stands after it was told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    /// When `now` makes a difference next; [`Timestamp::MAX`] once it is final.
+    pub(super) wake_at: Timestamp,
+    pub(super) final_at: Timestamp,
+    pub(super) is_final: bool,
+}
+
+impl Cycle {
+    /// Tells every row of the cycle that differs at `now` from what was told last.
+    pub(super) fn tell(&mut self, strategy: &Strategy, now: Timestamp, sink: &mut impl Sink) -> Standing {
+        let mut flags = self.fold.flags(strategy);
+        let final_at = self.fold.final_at(strategy, &flags);
+        flags.retain(|flag| flag.raised_at <= final_at);
+        let is_final = now >= final_at;
+        let mut standing: Vec<&Flag> = flags.iter().filter(|flag| flag.stands(now)).collect();
+        standing.sort_by_key(|flag| (flag.rule, flag.anchor, flag.need));
+        let truncated = self.truncated || standing.len() > strategy.max_moments;
+        standing.truncate(strategy.max_moments);
+
+        let told: Vec<Told> = standing.iter().map(|flag| self.to_tell(strategy, flag, now, truncated)).collect();
+        self.tell_moments(strategy, told, truncated, sink);
+        self.tell_row(strategy, now, Standing { wake_at: Timestamp::MAX, final_at, is_final }, truncated, sink);
+
+        let close = self.fold.close(strategy).trigger;
+        let has_row = self.told_row != 0;
+        let mut wake_at = if is_final { Timestamp::MAX } else { final_at };
+        let mut consider = |at: Timestamp| wake_at = if at > now { wake_at.min(at) } else { wake_at };
+        if has_row {
+            consider(close);
+        }
+        for flag in &flags {
+            consider(flag.trigger);
+            consider(flag.superseded);
+            if flag.stands(now) && flag.state(now) == MomentState::Raised {
+                consider(flag.expires_at);
+            }
+        }
+        Standing { wake_at, final_at, is_final }
+    }
+
+    fn tell_moments(&mut self, strategy: &Strategy, told: Vec<Told>, truncated: bool, sink: &mut impl Sink) {
+        for new in &told {
+            if !self.told.iter().any(|old| old.id == new.id && old.said == new.said) {
+                self.say(strategy, new, truncated, sink);
+            }
+        }
+        for old in &self.told {
+            if !told.iter().any(|new| new.id == old.id) {
+                self.say(strategy, &Told { state: MomentState::Retracted, ..old.clone() }, truncated, sink);
+            }
+        }
+        self.told = told;
+    }
+
+    /// What a flag says as a moment.
+    fn to_tell(&self, strategy: &Strategy, flag: &Flag, now: Timestamp, truncated: bool) -> Told {
+        let anchor = self.touchpoints.get(flag.anchor);
+        let need = flag.need.and_then(|position| self.need_name(position));
+        let promise: Option<Box<str>> = flag.promise.map(|promise| match promise {
+            PromiseRef::Wait => "wait".into(),
+            PromiseRef::Given(position) => anchor.promises.get(position).map_or("", |p| &p.promise_id).into(),
+        });
+        let rule = strategy.rules.get(flag.rule).map_or("", |rule| &rule.id);
+        let (need_part, promise_part) = (need.as_deref().unwrap_or(""), promise.as_deref().unwrap_or(""));
+        let mut told = Told {
+            id: moment_id(&self.key, rule, need_part, &anchor.event_id, promise_part),
+            said: 0,
+            rule: flag.rule,
+            anchor: self.touchpoints.entries().get(flag.anchor).map_or(0, |entry| entry.id_hash),
+            need,
+            promise,
+            raised_at: flag.raised_at,
+            recovered_at: flag.recovered_at.filter(|at| *at < flag.expires_at),
+            expires_at: flag.expires_at,
+            observed: flag.observed,
+            limit: flag.limit,
+            state: flag.state(now),
+        };
+        told.said = self.hash_of(&told, truncated);
+        told
+    }
+
+    fn need_name(&self, position: usize) -> Option<Box<str>> {
+        let opened = self.fold.needs.get(position)?.opened;
+        self.touchpoints.get(opened.index()).need.as_deref().map(Into::into)
+    }
+
+    /// Hash of all that can change in a moment's row.
+    fn hash_of(&self, told: &Told, truncated: bool) -> u64 {
+        let mut bytes = [0_u8; 80];
+        let optional = |value: Option<i64>| value.unwrap_or(i64::MIN);
+        let values = [
+            told.state as i64,
+            told.raised_at.as_millis(),
+            optional(told.recovered_at.map(Timestamp::as_millis)),
+            told.expires_at.as_millis(),
+            optional(told.observed),
+            optional(told.limit),
+            i64::try_from(self.fold.segment).unwrap_or(i64::MAX),
+            i64::from(self.instance) << 1 | i64::from(truncated),
+            xxh3_64(self.id.as_bytes()).cast_signed(),
+            self.last_naming_customer().and_then(|t| t.customer_id).map_or(0, |id| xxh3_64(id.as_bytes()).cast_signed()),
+        ];
+        for (chunk, value) in bytes.chunks_exact_mut(8).zip(values) {
+            chunk.copy_from_slice(&value.to_le_bytes());
+        }
+        xxh3_64(&bytes)
+    }
+
+    fn last_naming_customer(&self) -> Option<Touchpoint<'_>> {
+        self.fold.customer.map(|index| self.touchpoints.get(index as usize))
+    }
+
+    fn say(&self, strategy: &Strategy, told: &Told, truncated: bool, sink: &mut impl Sink) {
+        let (Some(rule), Some(index)) = (strategy.rules.get(told.rule), self.touchpoints.find(told.anchor)) else { return };
+        let anchor = self.touchpoints.get(index);
+        let (moment_id, strategy_hash) = (format!("{:032x}", told.id), format!("{:016x}", strategy.hash));
+        let segment = strategy.segments.get(self.fold.segment).map_or("", String::as_str);
+        let moment = Moment {
+            moment_id: Text::borrowed(&moment_id),
+            state: told.state,
+            rule: Text::borrowed(&rule.id),
+            kind: Text::borrowed(rule.kind.name()),
+            title: Text::borrowed(&rule.title),
+            key: Text::borrowed(&self.key),
+            cycle_id: Text::borrowed(&self.id),
+            instance: self.instance,
+            customer_id: self.last_naming_customer().and_then(|t| t.customer_id),
+            segment: Text::borrowed(segment),
+            need: told.need.as_deref().map(Text::borrowed),
+            promise_id: told.promise.as_deref().map(Text::borrowed),
+            stage: anchor.stage,
+            channel: anchor.channel.clone(),
+            site: anchor.site.clone(),
+            team: anchor.team.clone(),
+            audience: anchor.audience,
+            anchor_event_id: anchor.event_id.clone(),
+            anchor_at: anchor.occurred_at,
+            raised_at: told.raised_at,
+            recovered_at: told.recovered_at,
+            expires_at: told.expires_at,
+            observed: told.observed,
+            limit: told.limit,
+            recovers_by: Text::borrowed(&rule.recovers_words),
+            severity: rule.severity.of(self.fold.segment),
+            dimension: rule.dimension,
+            side: side_of(rule, &anchor),
+            page: rule.page,
+            owner: Text::borrowed(&rule.owner),
+            runbook: rule.runbook.as_deref().map(Text::borrowed),
+            truncated,
+            strategy: Text::borrowed(&strategy_hash),
+        };
+        let entries = self.touchpoints.entries();
+        let recovery = entries.iter().find(|entry| Some(entry.at) == told.recovered_at);
+        let evidence: Vec<i64> = entries.get(index).into_iter().chain(recovery).map(|entry| entry.offset).collect();
+        sink.moment(&moment, &evidence);
+    }
+
+    /// Tells the cycle's row if it has one and it has changed, or that it has none any more.
+    fn tell_row(&mut self, strategy: &Strategy, now: Timestamp, standing: Standing, truncated: bool, sink: &mut impl Sink) {
+        if self.told.is_empty() && !standing.is_final && self.instance == 1 {
+            if self.told_row != 0 {
+                sink.cycle_gone(&self.key, &self.id);
+                self.told_row = 0;
+            }
+            return;
+        }
+        let hash = self.row_hash(strategy, now, standing, truncated);
+        if hash != self.told_row {
+            self.told_row = hash;
+            let strategy_hash = format!("{:016x}", strategy.hash);
+            let ids: Vec<String> = self.told.iter().map(|told| format!("{:032x}", told.id)).collect();
+            let touchpoints: Vec<Touchpoint<'_>> = self.touchpoints.iter().collect();
+            let row = self.row(strategy, now, standing, truncated, (&strategy_hash, &ids, &touchpoints));
+            let evidence: Vec<i64> = self.touchpoints.entries().iter().map(|entry| entry.offset).collect();
+            sink.cycle(&row, &evidence);
+        }
+    }
+
+    /// Hash of all that can change in the cycle's row; never 0.
+    fn row_hash(&self, strategy: &Strategy, now: Timestamp, standing: Standing, truncated: bool) -> u64 {
+        let instance = u64::from(self.instance.cast_unsigned());
+        let facts = [
+            self.touchpoints.entries().iter().fold(0, |sum: u64, entry| sum.wrapping_add(entry.id_hash)),
+            standing.final_at.as_millis().cast_unsigned(),
+            self.fold.close(strategy).at.as_millis().cast_unsigned(),
+            self.state(strategy, now) as u64,
+            u64::from(standing.is_final) | u64::from(truncated) << 1 | instance << 2,
+            self.fold.segment as u64,
+        ];
+        let mut bytes = Vec::with_capacity(facts.len() * 8 + self.told.len() * 24);
+        facts.iter().for_each(|fact| bytes.extend_from_slice(&fact.to_le_bytes()));
+        for told in &self.told {
+            bytes.extend_from_slice(&told.id.to_le_bytes());
+            bytes.extend_from_slice(&told.said.to_le_bytes());
+        }
+        xxh3_64(&bytes).max(1)
+    }
+
+    /// Where the cycle stands at `now`.
+    pub(super) fn state(&self, strategy: &Strategy, now: Timestamp) -> CycleState {
+        if now < self.fold.close(strategy).trigger {
+            return CycleState::Open;
+        }
+        match self.fold.farewell {
+            Some(farewell) if farewell.outcome != Outcome::Unmet => CycleState::Farewell,
+            _ => CycleState::Abandoned,
+        }
+    }
+
+    fn row<'a>(
+        &'a self,
+        strategy: &'a Strategy,
+        now: Timestamp,
+        standing: Standing,
+        truncated: bool,
+        (strategy_hash, ids, touchpoints): (&'a str, &'a [String], &'a [Touchpoint<'a>]),
+    ) -> CycleRecord<'a> {
+        let state = self.state(strategy, now);
+        let latest = |which: fn(&'a Touchpoint<'a>) -> Option<&'a Text<'a>>| touchpoints.iter().rev().find_map(which);
+        let first = touchpoints.first();
+        CycleRecord {
+            key: Text::borrowed(&self.key),
+            cycle_id: Text::borrowed(&self.id),
+            instance: self.instance,
+            state,
+            merged_into: None,
+            is_final: standing.is_final,
+            customer_id: latest(|t| t.customer_id.as_ref()).map(Text::reborrow),
+            segment: Text::borrowed(strategy.segments.get(self.fold.segment).map_or("", String::as_str)),
+            audience: first.map_or(crate::touchpoint::Audience::External, |t| t.audience),
+            serves: latest(|t| t.serves.as_ref()).map(Text::reborrow),
+            site: first.map(|t| t.site.reborrow()).unwrap_or_default(),
+            channel: first.map(|t| t.channel.reborrow()).unwrap_or_default(),
+            opened_at: self.fold.first,
+            closed_at: (state != CycleState::Open).then(|| self.fold.close(strategy).at),
+            final_at: standing.final_at,
+            outcome: self.fold.farewell.map(|farewell| farewell.outcome),
+            truncated,
+            needs: self.needs(touchpoints),
+            touchpoints: touchpoints.iter().map(compact).collect(),
+            moments: self.moments(strategy, ids),
+            strategy: Text::borrowed(strategy_hash),
+        }
+    }
+
+    fn needs<'a>(&self, touchpoints: &'a [Touchpoint<'a>]) -> Vec<NeedRecord<'a>> {
+        let needs = self.fold.needs.iter().map(|need| NeedRecord {
+            need: touchpoints.get(need.opened.index()).and_then(|t| t.need.as_ref()).map(Text::reborrow),
+            opened_at: need.opened.at,
+            fulfilled_at: need.fulfilled.map(|mark| mark.at),
+            verified_at: need.verified.map(|mark| mark.at),
+        });
+        needs.collect()
+    }
+
+    fn moments<'a>(&self, strategy: &'a Strategy, ids: &'a [String]) -> Vec<MomentRef<'a>> {
+        let moments = self.told.iter().zip(ids).map(|(told, id)| MomentRef {
+            moment_id: Text::borrowed(id),
+            rule: Text::borrowed(strategy.rules.get(told.rule).map_or("", |rule| &rule.id)),
+            state: told.state,
+            raised_at: told.raised_at,
+        });
+        moments.collect()
+    }
+
+    /// The last record of a cycle that was joined with another.
+    pub(super) fn tell_merged(&self, strategy: &Strategy, into: &str, sink: &mut impl Sink) {
+        let standing = Standing { wake_at: Timestamp::MAX, final_at: self.fold.base_final_at(strategy), is_final: false };
+        let strategy_hash = format!("{:016x}", strategy.hash);
+        let touchpoints: Vec<Touchpoint<'_>> = self.touchpoints.iter().collect();
+        let row = self.row(strategy, self.fold.first, standing, self.truncated, (&strategy_hash, &[], &touchpoints));
+        sink.cycle(&CycleRecord { state: CycleState::Merged, merged_into: Some(Text::borrowed(into)), ..row }, &[]);
+    }
+}
+
+fn compact<'a>(touchpoint: &'a Touchpoint<'a>) -> TouchpointRecord<'a> {
+    TouchpointRecord {
+        event_id: touchpoint.event_id.reborrow(),
+        occurred_at: touchpoint.occurred_at,
+        stage: touchpoint.stage,
+        channel: touchpoint.channel.reborrow(),
+        team: touchpoint.team.as_ref().map(Text::reborrow),
+        actor_kind: touchpoint.actor.as_ref().map(|actor| actor.kind),
+        actor_id: touchpoint.actor.as_ref().and_then(|actor| actor.id.as_ref()).map(Text::reborrow),
+        need: touchpoint.need.as_ref().map(Text::reborrow),
+        outcome: touchpoint.outcome,
+        waited_ms: touchpoint.waited_ms,
+    }
+}
+
+/// Whom a moment is owed to: as the rule says; else a step that never came is the strategy's, and what went wrong is the actor's.
+fn side_of(rule: &Rule, anchor: &Touchpoint<'_>) -> Side {
+    use crate::strategy::Kind;
+    let by_actor = match anchor.actor.as_ref().map(|actor| actor.kind) {
+        _ if matches!(rule.kind, Kind::Missing { .. } | Kind::Unverified { .. }) => Side::Strategy,
+        Some(ActorKind::Person) => Side::Personnel,
+        Some(ActorKind::System | ActorKind::Surroundings) => Side::Systems,
+        None => Side::Strategy,
+    };
+    rule.side.unwrap_or(by_actor)
+}
