@@ -45,7 +45,7 @@ pub struct Strategy {
     pub labels: Labels,
     /// The customer segments; the last is the default.
     pub segments: Vec<String>,
-    /// Inactivity and grace, the first whose filter matches the cycle's first touchpoint. The last has an empty filter.
+    /// Inactivity and grace, the first whose filter matches the cycle's first touchpoint. Only the last has an empty filter.
     pub cycles: Vec<CyclePolicy>,
     /// Clock disagreement between sources that is excused, in ms.
     pub clock_tolerance_ms: i64,
@@ -122,6 +122,8 @@ pub struct Rule {
     pub runbook: Option<String>,
     /// What clears it; none: the kind's own cure, if it has one.
     pub recovers_by: Option<Filter>,
+    /// What clears it, in plain words; made at load, so that telling a moment costs nothing.
+    pub recovers_words: String,
     /// How long it stays open when nothing clears it, in ms from the moment's own instant.
     pub open_for_ms: i64,
 }
@@ -222,7 +224,7 @@ impl Kind {
 }
 
 /// Something that may be demanded of a touchpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Demand {
     /// The person gave a name.
     Named,
@@ -316,6 +318,23 @@ impl<T: Word> Set<T> {
     pub fn insert(&mut self, value: T) {
         self.0 |= 1 << value.position();
     }
+    /// The set without a value. The last one cannot be taken out: an empty set means "any".
+    #[must_use]
+    pub(super) fn without(self, value: T) -> Self {
+        Self(self.0 & !(1 << value.position()), std::marker::PhantomData)
+    }
+    /// Whether some value is meant by both.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.is_any() || other.is_any() || self.0 & other.0 != 0
+    }
+    /// Whether all that `other` means is meant.
+    pub(super) fn covers(self, other: Self) -> bool {
+        self.is_any() || (!other.is_any() && other.0 & !self.0 == 0)
+    }
+    /// A bit for each value, 0 for "any".
+    pub(super) fn bits(self) -> u8 {
+        self.0
+    }
     /// Whether no value was added: any value is meant.
     pub fn is_any(self) -> bool {
         self.0 == 0
@@ -331,7 +350,7 @@ impl<T: Word> Set<T> {
 }
 
 /// A text field of a touchpoint that a filter may name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
     /// Channel.
     Channel,
@@ -373,7 +392,9 @@ impl Field {
             Self::Team => touchpoint.team.as_deref(),
             Self::Need => touchpoint.need.as_deref(),
             Self::ActorId => touchpoint.actor.as_ref().and_then(|actor| actor.id.as_deref()),
-            Self::Attribute(name) => touchpoint.attributes.iter().find(|(n, _)| n.as_str() == name).map(|(_, value)| value.as_str()),
+            Self::Attribute(name) => {
+                touchpoint.attributes.iter().find(|(n, _)| n.as_str() == name).map(|(_, value)| value.as_str())
+            }
         }
     }
 }

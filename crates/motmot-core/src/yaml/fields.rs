@@ -39,6 +39,11 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|entry| entry.key == name)
     }
 
+    /// Whether a field of that name was asked for, given or not.
+    pub fn was_asked(&self, name: &str) -> bool {
+        self.asked.contains(&name)
+    }
+
     /// The value of a mandatory field; its absence is a problem, `mend` says what to write.
     pub fn demand(&mut self, name: &'static str, mend: &str, problems: &mut Problems) -> Option<&'n Node> {
         let found = self.take(name);
