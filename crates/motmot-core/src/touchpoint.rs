@@ -294,12 +294,15 @@ impl Touchpoint<'_> {
         if let Some((field, count)) = lists.into_iter().find(|(_, count)| *count > Self::MAX_ENTRIES) {
             return Err(Invalid::TooMany { field, count });
         }
-        let long = |field, text: &Text<'_>| (text.len() > Self::MAX_TEXT).then_some(Invalid::TooLong { field, length: text.len() });
+        let long =
+            |field, text: &Text<'_>| (text.len() > Self::MAX_TEXT).then_some(Invalid::TooLong { field, length: text.len() });
         let mut found = texts.into_iter().find_map(|(field, text)| long(field, text?));
         let lists = self.kept_promises.iter().map(|t| ("kept_promises", t));
         let lists = lists.chain(self.added_value.iter().map(|t| ("added_value", t)));
-        let lists = lists.chain(self.promises.iter().flat_map(|p| [("promises.promise_id", &p.promise_id), ("promises.kind", &p.kind)]));
-        let mut lists = lists.chain(self.attributes.iter().flat_map(|(name, value)| [("attributes", name), ("attributes", value)]));
+        let lists =
+            lists.chain(self.promises.iter().flat_map(|p| [("promises.promise_id", &p.promise_id), ("promises.kind", &p.kind)]));
+        let mut lists =
+            lists.chain(self.attributes.iter().flat_map(|(name, value)| [("attributes", name), ("attributes", value)]));
         found = found.or_else(|| lists.find_map(|(field, text)| long(field, text)));
         found.map_or(Ok(()), Err)
     }
@@ -333,8 +336,8 @@ mod attributes {
                     list.push(entry);
                 }
                 list.sort_unstable();
-                if let Some(twice) = list.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-                    return Err(A::Error::custom(format_args!("attribute `{}` is given twice", twice[0].0)));
+                if let Some([twice, _]) = list.array_windows::<2>().find(|[a, b]| a.0 == b.0) {
+                    return Err(A::Error::custom(format_args!("attribute `{}` is given twice", twice.0)));
                 }
                 Ok(list)
             }

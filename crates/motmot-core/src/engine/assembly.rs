@@ -42,7 +42,7 @@ impl<C: Cold> Engine<C> {
         if let Some(slot) = live.last().copied()
             && let Some(cycle) = self.shelf.cycle_mut(slot)
             && at > cycle.fold.last
-            && !starts_new(&strategy, cycle, touchpoint)
+            && !starts_new(cycle, touchpoint)
         {
             let verdict = cycle.add(&strategy, touchpoint, offset);
             self.mark(slot);
@@ -76,8 +76,8 @@ impl<C: Cold> Engine<C> {
     }
 
     fn live_of(&self, key: &str) -> Vec<Slot> {
-        let find = |id: &Box<str>| self.shelf.find(RowId { key, cycle_id: Some(id) });
-        self.assembly(key).map(|assembly| assembly.live.iter().filter_map(find).collect()).unwrap_or_default()
+        let find = |id: &str| self.shelf.find(RowId { key, cycle_id: Some(id) });
+        self.assembly(key).map(|assembly| assembly.live.iter().filter_map(|id| find(id)).collect()).unwrap_or_default()
     }
 
     fn set_assembly(&mut self, key: &str, frozen_until: Timestamp, live: Vec<Box<str>>) {
@@ -215,11 +215,11 @@ impl<C: Cold> Engine<C> {
 
     /// Where cycles that replace none belong among the others.
     fn place_of(&self, key: &str, all: &[Box<str>], ids: &[Box<str>]) -> usize {
-        let first = |id: &Box<str>| {
+        let first = |id: &str| {
             let slot = self.shelf.find(RowId { key, cycle_id: Some(id) })?;
             self.shelf.cycle(slot).map(|cycle| cycle.fold.first)
         };
-        let new = ids.first().and_then(first);
+        let new = ids.first().and_then(|id| first(id));
         all.iter().position(|id| first(id) > new).unwrap_or(all.len())
     }
 }
@@ -229,9 +229,9 @@ fn holds(piece: &Touchpoints, touchpoint: &Touchpoint<'_>) -> bool {
 }
 
 /// Whether a touchpoint behind all of a cycle's starts a new one.
-fn starts_new(strategy: &Strategy, cycle: &Cycle, touchpoint: &Touchpoint<'_>) -> bool {
+fn starts_new(cycle: &Cycle, touchpoint: &Touchpoint<'_>) -> bool {
     let gap = touchpoint.occurred_at.since(cycle.fold.last);
-    gap > cycle.fold.inactivity_ms(strategy) || (touchpoint.stage == Stage::Greeting && cycle.fold.farewell.is_some())
+    gap > cycle.fold.inactivity_ms || (touchpoint.stage == Stage::Greeting && cycle.fold.farewell.is_some())
 }
 
 /// Whether the first touchpoint of `next` starts a new cycle behind `last`.
@@ -239,7 +239,7 @@ fn starts_new_first(strategy: &Strategy, last: &Touchpoints, next: &Cycle) -> bo
     let fold = Fold::of(strategy, last);
     let first = next.touchpoints.get(0);
     let gap = first.occurred_at.since(fold.last);
-    gap > fold.inactivity_ms(strategy) || (first.stage == Stage::Greeting && fold.farewell.is_some())
+    gap > fold.inactivity_ms || (first.stage == Stage::Greeting && fold.farewell.is_some())
 }
 
 /// Cuts a key's touchpoints into cycles.
@@ -258,7 +258,7 @@ fn first_piece(strategy: &Strategy, touchpoints: &Touchpoints) -> usize {
     let (mut last, mut inactivity_ms, mut farewell) = (None, 0, false);
     for (index, touchpoint) in touchpoints.iter().enumerate() {
         match last {
-            None => inactivity_ms = strategy.cycles[policy_of(strategy, &touchpoint)].inactivity_ms,
+            None => inactivity_ms = policy_of(strategy, &touchpoint).inactivity_ms,
             Some(last) if touchpoint.occurred_at.since(last) > inactivity_ms => return index,
             Some(_) if touchpoint.stage == Stage::Greeting && farewell => return index,
             Some(_) => {}

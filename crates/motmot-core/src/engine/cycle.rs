@@ -67,11 +67,11 @@ impl Cycle {
 
     /// When its time for amendments ends.
     pub(super) fn final_at(&self, strategy: &Strategy) -> Timestamp {
-        self.fold.final_at(strategy, &self.fold.flags(strategy))
+        self.fold.final_at(&self.fold.flags(strategy))
     }
 
     /// Whether its time for amendments is over at `stream_time`. Cheap as long as it is not.
     pub(super) fn is_final(&self, strategy: &Strategy, stream_time: Timestamp) -> bool {
-        self.fold.base_final_at(strategy) <= stream_time && self.final_at(strategy) <= stream_time
+        self.fold.base_final_at() <= stream_time && self.final_at(strategy) <= stream_time
     }
 }

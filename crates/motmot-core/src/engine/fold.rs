@@ -1,6 +1,9 @@
 //! The fold of one cycle's touchpoints, in their order: facts first, then what each rule remembers.
+#![allow(clippy::indexing_slicing, reason = "the loader builds no strategy without a policy")]
 
-use crate::strategy::{Rule, Strategy};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::strategy::{CyclePolicy, Rule, Strategy};
 use crate::time::Timestamp;
 use crate::touchpoint::{Outcome, Stage, Touchpoint};
 
@@ -55,13 +58,14 @@ pub(super) struct Step<'a> {
 pub(super) struct Fold {
     /// Position in the strategy's segments: the latest declared one that a touchpoint names.
     pub(super) segment: usize,
-    /// Position in the strategy's cycle policies, by the first touchpoint.
-    policy: usize,
+    /// Silence after which the customer is held to have left; by the first touchpoint.
+    pub(super) inactivity_ms: i64,
+    grace_ms: i64,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     pub(super) farewell: Option<Farewell>,
-    /// The latest touchpoint that names the customer.
-    pub(super) customer: Option<u32>,
+    /// The latest touchpoint that names the customer, and a hash of the name.
+    pub(super) customer: Option<(Mark, u64)>,
     pub(super) needs: Needs,
     memories: Box<[Memory]>,
 }
@@ -72,7 +76,8 @@ impl Fold {
         let segment = touchpoints.iter().rev().find_map(|t| segment_of(strategy, &t)).unwrap_or(default_segment(strategy));
         let mut fold = Self {
             segment,
-            policy: 0,
+            inactivity_ms: 0,
+            grace_ms: 0,
             first: Timestamp::MAX,
             last: Timestamp::MIN,
             farewell: None,
@@ -96,7 +101,8 @@ impl Fold {
     pub(super) fn step(&mut self, strategy: &Strategy, index: usize, touchpoint: &Touchpoint<'_>) {
         let mark = Mark { index: u32::try_from(index).unwrap_or(u32::MAX), at: touchpoint.occurred_at };
         if index == 0 {
-            self.policy = policy_of(strategy, touchpoint);
+            let policy = policy_of(strategy, touchpoint);
+            (self.inactivity_ms, self.grace_ms) = (policy.inactivity_ms, policy.grace_ms);
             self.first = mark.at;
         }
         let step = Step {
@@ -105,7 +111,7 @@ impl Fold {
             bearing: self.needs.step(mark, touchpoint),
             previous: (index > 0).then_some(self.last),
             after_farewell: self.farewell.is_some(),
-            inactivity_ms: self.policy(strategy).inactivity_ms,
+            inactivity_ms: self.inactivity_ms,
         };
         for (rule, memory) in strategy.rules.iter().zip(&mut self.memories) {
             memory.step(rule, &step);
@@ -114,40 +120,31 @@ impl Fold {
         if touchpoint.stage == Stage::Farewell {
             self.farewell = Some(Farewell { mark, outcome: touchpoint.outcome });
         }
-        if touchpoint.customer_id.is_some() {
-            self.customer = Some(mark.index);
+        if let Some(id) = &touchpoint.customer_id {
+            self.customer = Some((mark, xxh3_64(id.as_bytes())));
         }
     }
 
-    fn policy<'s>(&self, strategy: &'s Strategy) -> &'s crate::strategy::CyclePolicy {
-        &strategy.cycles[self.policy] // a position that `policy_of` found in this very list
-    }
-
-    /// Silence after which the customer is held to have left.
-    pub(super) fn inactivity_ms(&self, strategy: &Strategy) -> i64 {
-        self.policy(strategy).inactivity_ms
-    }
-
     /// The close: by the last farewell, or by inactivity.
-    pub(super) fn close(&self, strategy: &Strategy) -> Close {
+    pub(super) fn close(&self) -> Close {
         match self.farewell {
             Some(farewell) => Close { at: farewell.mark.at, trigger: farewell.mark.at },
             None => {
-                let at = self.last.plus(self.policy(strategy).inactivity_ms);
+                let at = self.last.plus(self.inactivity_ms);
                 Close { at, trigger: at.plus(1) }
             }
         }
     }
 
     /// When the cycle's time for amendments would end if no moment held it open.
-    pub(super) fn base_final_at(&self, strategy: &Strategy) -> Timestamp {
-        self.close(strategy).at.plus(self.policy(strategy).grace_ms)
+    pub(super) fn base_final_at(&self) -> Timestamp {
+        self.close().at.plus(self.grace_ms)
     }
 
     /// What every rule makes of the cycle, those included whose time has not come.
     pub(super) fn flags(&self, strategy: &Strategy) -> Vec<Flag> {
         let mut flags = Vec::new();
-        let cycle = CycleView { strategy, segment: self.segment, close: self.close(strategy) };
+        let cycle = CycleView { strategy, segment: self.segment, close: self.close() };
         for (position, (rule, memory)) in strategy.rules.iter().zip(&self.memories).enumerate() {
             if applies(rule, self.segment) {
                 memory.flags(&cycle, rule, position, &mut flags);
@@ -157,8 +154,8 @@ impl Fold {
     }
 
     /// When the cycle's time for amendments ends: not before its last open moment has ended. What would be raised later is no flag.
-    pub(super) fn final_at(&self, strategy: &Strategy, flags: &[Flag]) -> Timestamp {
-        let base = self.base_final_at(strategy);
+    pub(super) fn final_at(&self, flags: &[Flag]) -> Timestamp {
+        let base = self.base_final_at();
         let mut spans: Vec<_> = flags.iter().map(|flag| (flag.raised_at, flag.end())).collect();
         spans.sort_unstable();
         spans.iter().fold(base, |latest, (raised_at, end)| if *raised_at <= latest { latest.max(*end) } else { latest })
@@ -169,15 +166,15 @@ fn applies(rule: &Rule, segment: usize) -> bool {
     rule.segments >> segment & 1 == 1
 }
 
-/// The position of the policy that a cycle with this first touchpoint has.
-pub(super) fn policy_of(strategy: &Strategy, first: &Touchpoint<'_>) -> usize {
-    let found = strategy.cycles.iter().position(|policy| policy.filter.matches(first));
-    found.unwrap_or(strategy.cycles.len() - 1) // the last has an empty filter
+/// The policy of a cycle with this first touchpoint.
+pub(super) fn policy_of<'s>(strategy: &'s Strategy, first: &Touchpoint<'_>) -> &'s CyclePolicy {
+    let last = &strategy.cycles[strategy.cycles.len() - 1]; // its filter is empty
+    strategy.cycles.iter().find(|policy| policy.filter.matches(first)).unwrap_or(last)
 }
 
 /// The `final_at` that a touchpoint alone would give its cycle.
 pub(super) fn final_at_alone(strategy: &Strategy, touchpoint: &Touchpoint<'_>) -> Timestamp {
-    let policy = &strategy.cycles[policy_of(strategy, touchpoint)];
+    let policy = policy_of(strategy, touchpoint);
     let silence = if touchpoint.stage == Stage::Farewell { 0 } else { policy.inactivity_ms };
     touchpoint.occurred_at.plus(silence).plus(policy.grace_ms)
 }

@@ -359,7 +359,7 @@ impl<C: Cold> Engine<C> {
             if let Body::Cycle(cycle) = &row.body
                 && cycle.final_at(&self.strategy) > now
             {
-                visit(&cycle.key, &cycle.id, cycle.state(&self.strategy, now));
+                visit(&cycle.key, &cycle.id, cycle.state(now));
             }
         }
     }

@@ -1,4 +1,5 @@
 //! The needs of one cycle: each is opened, fulfilled, and verified.
+#![allow(clippy::indexing_slicing, reason = "a set of needs is made of positions in this very list")]
 
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;

@@ -45,7 +45,7 @@ impl Cycle {
     /// Tells every row of the cycle that differs at `now` from what was told last.
     pub(super) fn tell(&mut self, strategy: &Strategy, now: Timestamp, sink: &mut impl Sink) -> Standing {
         let mut flags = self.fold.flags(strategy);
-        let final_at = self.fold.final_at(strategy, &flags);
+        let final_at = self.fold.final_at(&flags);
         flags.retain(|flag| flag.raised_at <= final_at);
         let is_final = now >= final_at;
         let mut standing: Vec<&Flag> = flags.iter().filter(|flag| flag.stands(now)).collect();
@@ -57,7 +57,7 @@ impl Cycle {
         self.tell_moments(strategy, told, truncated, sink);
         self.tell_row(strategy, now, Standing { wake_at: Timestamp::MAX, final_at, is_final }, truncated, sink);
 
-        let close = self.fold.close(strategy).trigger;
+        let close = self.fold.close().trigger;
         let has_row = self.told_row != 0;
         let mut wake_at = if is_final { Timestamp::MAX } else { final_at };
         let mut consider = |at: Timestamp| wake_at = if at > now { wake_at.min(at) } else { wake_at };
@@ -90,19 +90,16 @@ impl Cycle {
 
     /// What a flag says as a moment.
     fn to_tell(&self, strategy: &Strategy, flag: &Flag, now: Timestamp, truncated: bool) -> Told {
-        let anchor = self.touchpoints.get(flag.anchor);
+        let anchor = self.touchpoints.entries().get(flag.anchor).map_or(0, |entry| entry.id_hash);
         let need = flag.need.and_then(|position| self.need_name(position));
-        let promise: Option<Box<str>> = flag.promise.map(|promise| match promise {
-            PromiseRef::Wait => "wait".into(),
-            PromiseRef::Given(position) => anchor.promises.get(position).map_or("", |p| &p.promise_id).into(),
-        });
-        let rule = strategy.rules.get(flag.rule).map_or("", |rule| &rule.id);
-        let (need_part, promise_part) = (need.as_deref().unwrap_or(""), promise.as_deref().unwrap_or(""));
+        let promise = flag.promise.map(|promise| self.promise_id(flag.anchor, promise));
+        let known =
+            |told: &&Told| told.rule == flag.rule && told.anchor == anchor && told.need == need && told.promise == promise;
         let mut told = Told {
-            id: moment_id(&self.key, rule, need_part, &anchor.event_id, promise_part),
+            id: self.told.iter().find(known).map_or_else(|| self.moment_id(strategy, flag, &need, &promise), |told| told.id),
             said: 0,
             rule: flag.rule,
-            anchor: self.touchpoints.entries().get(flag.anchor).map_or(0, |entry| entry.id_hash),
+            anchor,
             need,
             promise,
             raised_at: flag.raised_at,
@@ -114,6 +111,21 @@ impl Cycle {
         };
         told.said = self.hash_of(&told, truncated);
         told
+    }
+
+    fn moment_id(&self, strategy: &Strategy, flag: &Flag, need: &Option<Box<str>>, promise: &Option<Box<str>>) -> u128 {
+        let rule = strategy.rules.get(flag.rule).map_or("", |rule| &rule.id);
+        let anchor = self.touchpoints.event_id(flag.anchor);
+        moment_id(&self.key, rule, need.as_deref().unwrap_or(""), anchor, promise.as_deref().unwrap_or(""))
+    }
+
+    fn promise_id(&self, anchor: usize, promise: PromiseRef) -> Box<str> {
+        match promise {
+            PromiseRef::Wait => "wait".into(),
+            PromiseRef::Given(position) => {
+                self.touchpoints.get(anchor).promises.get(position).map_or("", |p| &p.promise_id).into()
+            }
+        }
     }
 
     fn need_name(&self, position: usize) -> Option<Box<str>> {
@@ -135,7 +147,7 @@ impl Cycle {
             i64::try_from(self.fold.segment).unwrap_or(i64::MAX),
             i64::from(self.instance) << 1 | i64::from(truncated),
             xxh3_64(self.id.as_bytes()).cast_signed(),
-            self.last_naming_customer().and_then(|t| t.customer_id).map_or(0, |id| xxh3_64(id.as_bytes()).cast_signed()),
+            self.fold.customer.map_or(0, |(_, hash)| hash.cast_signed()),
         ];
         for (chunk, value) in bytes.chunks_exact_mut(8).zip(values) {
             chunk.copy_from_slice(&value.to_le_bytes());
@@ -144,7 +156,7 @@ impl Cycle {
     }
 
     fn last_naming_customer(&self) -> Option<Touchpoint<'_>> {
-        self.fold.customer.map(|index| self.touchpoints.get(index as usize))
+        self.fold.customer.map(|(mark, _)| self.touchpoints.get(mark.index()))
     }
 
     fn say(&self, strategy: &Strategy, told: &Told, truncated: bool, sink: &mut impl Sink) {
@@ -202,7 +214,7 @@ impl Cycle {
             }
             return;
         }
-        let hash = self.row_hash(strategy, now, standing, truncated);
+        let hash = self.row_hash(now, standing, truncated);
         if hash != self.told_row {
             self.told_row = hash;
             let strategy_hash = format!("{:016x}", strategy.hash);
@@ -215,13 +227,13 @@ impl Cycle {
     }
 
     /// Hash of all that can change in the cycle's row; never 0.
-    fn row_hash(&self, strategy: &Strategy, now: Timestamp, standing: Standing, truncated: bool) -> u64 {
+    fn row_hash(&self, now: Timestamp, standing: Standing, truncated: bool) -> u64 {
         let instance = u64::from(self.instance.cast_unsigned());
         let facts = [
             self.touchpoints.entries().iter().fold(0, |sum: u64, entry| sum.wrapping_add(entry.id_hash)),
             standing.final_at.as_millis().cast_unsigned(),
-            self.fold.close(strategy).at.as_millis().cast_unsigned(),
-            self.state(strategy, now) as u64,
+            self.fold.close().at.as_millis().cast_unsigned(),
+            self.state(now) as u64,
             u64::from(standing.is_final) | u64::from(truncated) << 1 | instance << 2,
             self.fold.segment as u64,
         ];
@@ -235,8 +247,8 @@ impl Cycle {
     }
 
     /// Where the cycle stands at `now`.
-    pub(super) fn state(&self, strategy: &Strategy, now: Timestamp) -> CycleState {
-        if now < self.fold.close(strategy).trigger {
+    pub(super) fn state(&self, now: Timestamp) -> CycleState {
+        if now < self.fold.close().trigger {
             return CycleState::Open;
         }
         match self.fold.farewell {
@@ -253,7 +265,7 @@ impl Cycle {
         truncated: bool,
         (strategy_hash, ids, touchpoints): (&'a str, &'a [String], &'a [Touchpoint<'a>]),
     ) -> CycleRecord<'a> {
-        let state = self.state(strategy, now);
+        let state = self.state(now);
         let latest = |which: fn(&'a Touchpoint<'a>) -> Option<&'a Text<'a>>| touchpoints.iter().rev().find_map(which);
         let first = touchpoints.first();
         CycleRecord {
@@ -270,7 +282,7 @@ impl Cycle {
             site: first.map(|t| t.site.reborrow()).unwrap_or_default(),
             channel: first.map(|t| t.channel.reborrow()).unwrap_or_default(),
             opened_at: self.fold.first,
-            closed_at: (state != CycleState::Open).then(|| self.fold.close(strategy).at),
+            closed_at: (state != CycleState::Open).then(|| self.fold.close().at),
             final_at: standing.final_at,
             outcome: self.fold.farewell.map(|farewell| farewell.outcome),
             truncated,
@@ -303,7 +315,7 @@ impl Cycle {
 
     /// The last record of a cycle that was joined with another.
     pub(super) fn tell_merged(&self, strategy: &Strategy, into: &str, sink: &mut impl Sink) {
-        let standing = Standing { wake_at: Timestamp::MAX, final_at: self.fold.base_final_at(strategy), is_final: false };
+        let standing = Standing { wake_at: Timestamp::MAX, final_at: self.fold.base_final_at(), is_final: false };
         let strategy_hash = format!("{:016x}", strategy.hash);
         let touchpoints: Vec<Touchpoint<'_>> = self.touchpoints.iter().collect();
         let row = self.row(strategy, self.fold.first, standing, self.truncated, (&strategy_hash, &[], &touchpoints));

@@ -1,4 +1,5 @@
 //! The set of touchpoints of one cycle, in their order, and compact.
+#![allow(clippy::indexing_slicing, reason = "positions and ranges are this set's own, checked when it is read from a row")]
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -54,6 +55,11 @@ impl Touchpoints {
     pub(super) fn get(&self, index: usize) -> Touchpoint<'_> {
         let entry = self.entries[index]; // positions come from this very list
         codec::decode(&mut Take(self.encoded(&entry))).expect("written by `insert`, or checked by `read`")
+    }
+
+    /// The id of the touchpoint at a position of the cycle's order.
+    pub(super) fn event_id(&self, index: usize) -> &str {
+        codec::event_id(self.encoded(&self.entries[index])).expect("written by `insert`, or checked by `read`")
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Touchpoint<'_>> + ExactSizeIterator {
