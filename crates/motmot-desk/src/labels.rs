@@ -9,10 +9,8 @@ pub(crate) const OTHER: &str = "other";
 
 /// The severities that moments of `rule` can have, mildest first.
 pub(crate) fn severities(rule: &Rule, strategy: &Strategy) -> Vec<Severity> {
-    let mut severities: Vec<Severity> = (0..strategy.segments.len())
-        .filter(|segment| rule.segments & (1_u64 << (*segment).min(63)) != 0) // the loader allows 64 segments
-        .map(|segment| rule.severity.of(segment))
-        .collect();
+    let mut severities: Vec<Severity> =
+        (0..strategy.segments.len()).filter(|segment| rule.is_about(*segment)).map(|segment| rule.severity.of(segment)).collect();
     severities.sort_unstable();
     severities.dedup();
     severities

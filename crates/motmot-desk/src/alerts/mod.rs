@@ -35,6 +35,3 @@ pub fn render(strategy: &Strategy) -> String {
         group("motmot-health", &health::rules()),
     )
 }
-
-#[cfg(test)]
-mod tests;

@@ -49,7 +49,7 @@ fn open(rule: &Rule, severity: Severity) -> Alert {
         annotations: annotations(
             rule,
             format!("{{{{ $value }}}} open at {{{{ $labels.site }}}}: {}", verbatim(&rule.title)),
-            format!("The oldest has been open for {OLDEST}. What to do: {}", advice(rule)),
+            format!("The oldest has been open for {OLDEST}. {}", what_to_do(rule)),
         ),
         ..Alert::default()
     }
@@ -71,7 +71,7 @@ fn rate(rule: &Rule, severity: Severity) -> Alert {
         annotations: annotations(
             rule,
             format!("{{{{ printf `%.0f` $value }}}} in 15 minutes at {{{{ $labels.site }}}}: {}", verbatim(&rule.title)),
-            format!("That is more than {RATE_TIMES_USUAL} times the usual rate of the last day. What to do: {}", advice(rule)),
+            format!("That is more than {RATE_TIMES_USUAL} times the usual rate of the last day. {}", what_to_do(rule)),
         ),
         ..Alert::default()
     }
@@ -110,6 +110,10 @@ fn annotations(rule: &Rule, summary: String, description: String) -> Vec<(&'stat
     let mut annotations = vec![("summary", summary), ("description", description)];
     annotations.extend(rule.runbook.as_ref().map(|runbook| ("runbook_url", verbatim(runbook))));
     annotations
+}
+
+fn what_to_do(rule: &Rule) -> String {
+    format!("What to do: {} What clears it: {}.", advice(rule), verbatim(&rule.recovers_words))
 }
 
 /// What saves the customer, by the kind of rule.

@@ -17,7 +17,7 @@ pub(super) enum PrometheusRule {
 }
 
 /// An alerting rule.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Alert {
     /// The alert's name.
     pub(super) name: &'static str,
