@@ -303,7 +303,7 @@ pub(super) fn check_filter(kind: &Kind, filter: &Filter, node: &Node, problems: 
         _ => &[],
     };
     for (_, why) in contradictions.iter().filter(|(contradicts, _)| *contradicts) {
-        let message = format!("a `{}` with this `where` can match nothing", kind.name());
+        let message = format!("a rule of kind `{}` with this `where` can match nothing", kind.name());
         problems.report(node.place, message, *why);
     }
 }
