@@ -15,7 +15,7 @@ pub enum DecodeError {
     },
     /// The value carries the fingerprint of a schema that is not known here.
     #[error(
-        "the writer's schema {fingerprint:016x} is not known to this version: upgrade motmot, or name the schema's file in the configuration (input.schemas), and re-submit the record"
+        "the writer's schema {:016x} is not known to this version: upgrade motmot, or name the schema's file in the configuration (input.schemas), and re-submit the record", fingerprint.swap_bytes()
     )]
     UnknownSchema {
         /// The fingerprint: CRC-64-AVRO of the schema's canonical form.

@@ -7,6 +7,7 @@
 //! [`json`] and [`file`] (touchpoints in files), [`dead_letter`] and [`evidence`] (headers), [`digest`] (are two tables equal).
 
 pub mod arrived;
+mod datum;
 pub mod dead_letter;
 pub mod digest;
 mod error;

@@ -108,7 +108,7 @@ impl Reader {
             return Err(DecodeError::NotAvro { found: looks_like(value) });
         };
         let fingerprint = u64::from_le_bytes(*fingerprint);
-        let writer = self.writers.iter().find(|writer| writer.fingerprint() == fingerprint);
+        let writer = self.writers.iter().find(|writer| writer.has(fingerprint));
         Ok((writer.ok_or(DecodeError::UnknownSchema { fingerprint })?, datum))
     }
 }

@@ -103,6 +103,9 @@ static CURRENT: LazyLock<[Arc<WriterSchema>; 5]> = LazyLock::new(|| {
 pub struct WriterSchema {
     record: RecordType,
     fingerprint: u64,
+    /// As Avro's Rust and Python libraries have it: their canonical form keeps `{"type":"long"}` of a type that was stripped of its
+    /// logical type, where Java's, and the specification's rule, is `"long"`. Their producers must be understood too.
+    unstripped_fingerprint: u64,
     fast: serde_avro_fast::Schema,
 }
 
@@ -132,10 +135,11 @@ impl WriterSchema {
         let with_our_symbols = with_known_symbols(json, reader(record)).map_err(|e| not_a_schema(&e))?;
         SchemaCompatibility::can_read(&with_our_symbols, &ours)
             .map_err(|e| SchemaError::Incompatible { record, detail: e.to_string() })?;
-        let crc = theirs.fingerprint::<Rabin>().bytes;
-        let fingerprint = crc.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let fast = json.parse().map_err(|e: serde_avro_fast::schema::SchemaError| not_a_schema(&e))?;
-        Ok(Self { record, fingerprint, fast })
+        let fast: serde_avro_fast::Schema = json.parse().map_err(|e: serde_avro_fast::schema::SchemaError| not_a_schema(&e))?;
+        let fingerprint = u64::from_le_bytes(*fast.rabin_fingerprint());
+        let unstripped = theirs.fingerprint::<Rabin>().bytes;
+        let unstripped_fingerprint = unstripped.first_chunk().map_or(fingerprint, |bytes| u64::from_le_bytes(*bytes));
+        Ok(Self { record, fingerprint, unstripped_fingerprint, fast })
     }
 
     /// What it describes.
@@ -146,6 +150,12 @@ impl WriterSchema {
     /// CRC-64-AVRO of its canonical form; little-endian in the framing of a record.
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Whether a record with this fingerprint was written with it.
+    #[inline]
+    pub(crate) const fn has(&self, fingerprint: u64) -> bool {
+        self.fingerprint == fingerprint || self.unstripped_fingerprint == fingerprint
     }
 
     pub(crate) const fn fast(&self) -> &serde_avro_fast::Schema {

@@ -3,17 +3,27 @@
 use motmot_core::cycle::CycleRecord;
 use motmot_core::{Moment, Touchpoint};
 use serde::Serialize;
-use serde_avro_fast::ser::SerializerConfig;
 
+use crate::datum::Datum;
 use crate::error::EncodeError;
 use crate::read::MARKER;
 use crate::schema::RecordType;
 
-/// Writes records with the current schemas, in single-object encoding. Keep one and use it again: it holds buffers.
+/// Writes records with the current schemas, in single-object encoding.
+///
+/// ```
+/// # let line = br#"{"event_id": "e1", "occurred_at": 0, "stage": "greeting", "channel": "phone", "site": "voice", "outcome": "none"}"#;
+/// let touchpoint = motmot_wire::json::parse_json_line(line)?.touchpoint;
+/// let mut value = Vec::new();
+/// motmot_wire::Writer::new().touchpoint(&touchpoint, &mut value)?;
+/// assert_eq!(motmot_wire::Reader::new().touchpoint(&value)?, touchpoint);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Writer {
-    touchpoint: RecordWriter,
-    moment: RecordWriter,
-    cycle: RecordWriter,
+    touchpoint: Framing,
+    moment: Framing,
+    cycle: Framing,
 }
 
 impl Default for Writer {
@@ -23,67 +33,68 @@ impl Default for Writer {
 }
 
 impl Writer {
-    /// With empty buffers.
+    /// Ready to write.
     pub fn new() -> Self {
         Self {
-            touchpoint: RecordWriter::new(RecordType::Touchpoint),
-            moment: RecordWriter::new(RecordType::Moment),
-            cycle: RecordWriter::new(RecordType::Cycle),
+            touchpoint: Framing::of(RecordType::Touchpoint),
+            moment: Framing::of(RecordType::Moment),
+            cycle: Framing::of(RecordType::Cycle),
         }
     }
 
-    /// Appends a touchpoint with its framing.
+    /// Appends a touchpoint with its framing. It is not validated: that is for its reader.
     ///
     /// # Errors
     /// Never, unless type and schema differ; `out` is then as it was.
-    pub fn touchpoint(&mut self, touchpoint: &Touchpoint<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.touchpoint.framed(touchpoint, out)
+    pub fn touchpoint(&self, touchpoint: &Touchpoint<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.touchpoint.append(touchpoint, out)
     }
 
     /// Appends a row of the table of moments with its framing.
     ///
     /// # Errors
     /// Never, unless type and schema differ; `out` is then as it was.
-    pub fn moment(&mut self, moment: &Moment<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.moment.framed(moment, out)
+    pub fn moment(&self, moment: &Moment<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.moment.append(moment, out)
     }
 
     /// Appends a row of the table of cycles with its framing.
     ///
     /// # Errors
     /// Never, unless type and schema differ; `out` is then as it was.
-    pub fn cycle(&mut self, cycle: &CycleRecord<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.cycle.framed(cycle, out)
+    pub fn cycle(&self, cycle: &CycleRecord<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.cycle.append(cycle, out)
     }
 }
 
-/// Writes records of one type.
-pub(crate) struct RecordWriter {
+/// The bytes before a record: they do not change.
+#[derive(Clone, Debug)]
+struct Framing {
     record: RecordType,
-    config: SerializerConfig<'static>,
+    bytes: [u8; 10],
 }
 
-impl RecordWriter {
-    pub(crate) fn new(record: RecordType) -> Self {
-        Self { record, config: SerializerConfig::new(record.current().fast()) }
+impl Framing {
+    fn of(record: RecordType) -> Self {
+        let mut bytes = [0; 10];
+        let fingerprint = record.current().fingerprint().to_le_bytes();
+        bytes.iter_mut().zip(MARKER.into_iter().chain(fingerprint)).for_each(|(to, from)| *to = from);
+        Self { record, bytes }
     }
 
-    fn framed<T: Serialize>(&mut self, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn append<T: Serialize>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let before = out.len();
-        out.extend_from_slice(&MARKER);
-        out.extend_from_slice(&self.record.current().fingerprint().to_le_bytes());
-        let written = self.datum(value, out);
+        out.extend_from_slice(&self.bytes);
+        let written = append_datum(self.record, value, out);
         if written.is_err() {
             out.truncate(before);
         }
         written
     }
+}
 
-    /// Appends the bare datum; after an error `out` holds a part of it.
-    pub(crate) fn datum<T: Serialize>(&mut self, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        match serde_avro_fast::to_datum(value, out, &mut self.config) {
-            Ok(_) => Ok(()),
-            Err(e) => Err(EncodeError { record: self.record, detail: e.to_string() }),
-        }
-    }
+/// Appends the bare datum; after an error `out` holds a part of it.
+#[inline]
+pub(crate) fn append_datum<T: Serialize>(record: RecordType, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    value.serialize(Datum(out)).map_err(|e| EncodeError { record, detail: e.to_string() })
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::error::{DecodeError, SchemaError};
+use crate::schema::RecordType;
 
 /// A file, or the rest of it, cannot be read. The caller knows its name.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,12 @@ pub enum FileError {
     /// Its schema is none that can be read here.
     #[error("the file's schema cannot be used: {0}")]
     Schema(#[from] SchemaError),
+    /// Its records are motmot's, but not touchpoints.
+    #[error("the file's records are of the type {found}; only touchpoints can be read from files")]
+    WrongRecord {
+        /// What they are.
+        found: RecordType,
+    },
     /// A block is damaged or breaks off; those before it are whole.
     #[error(
         "block {block} (from byte {position}, first record {first_record}) is damaged: {detail}; the {first_record} records before it are whole"

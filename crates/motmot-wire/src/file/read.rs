@@ -102,7 +102,11 @@ fn header<R: BufRead>(input: &mut Input<R>) -> Result<Header, FileError> {
     })?;
     let codec = Codec::parse(&codec).ok_or_else(|| FileError::Codec { name: String::from_utf8_lossy(&codec).into_owned() })?;
     let json = std::str::from_utf8(&schema).map_err(|e| SchemaError::NotASchema { detail: e.to_string() })?;
-    Ok(Header { writer: WriterSchema::of_file(json)?, codec, sync })
+    let writer = WriterSchema::of_file(json)?;
+    if writer.record() != RecordType::Touchpoint {
+        return Err(FileError::WrongRecord { found: writer.record() });
+    }
+    Ok(Header { writer, codec, sync })
 }
 
 /// Schema, codec and sync marker. The codec may be missing: null.

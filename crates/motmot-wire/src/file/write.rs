@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::{CODEC, Codec, MAGIC, SCHEMA, schema};
 use crate::arrived::Arrived;
 use crate::schema::RecordType;
-use crate::write::RecordWriter;
+use crate::write::append_datum;
 
 /// A block is closed when it has so many bytes before compression: enough to compress well, and for two threads to share a file.
 const BLOCK: usize = 256 << 10;
@@ -21,7 +21,6 @@ const BLOCK: usize = 256 << 10;
 pub struct FileWriter<W> {
     out: W,
     codec: Codec,
-    record: RecordWriter,
     block: Vec<u8>,
     count: u64,
     /// None until the header has been written.
@@ -31,8 +30,7 @@ pub struct FileWriter<W> {
 impl<W: Write> FileWriter<W> {
     /// Begins a file; nothing is written yet.
     pub fn new(out: W, codec: Codec) -> Self {
-        let record = RecordWriter::new(RecordType::Touchpoint);
-        Self { out, codec, record, block: Vec::with_capacity(BLOCK + BLOCK / 8), count: 0, sync: None }
+        Self { out, codec, block: Vec::with_capacity(BLOCK + BLOCK / 8), count: 0, sync: None }
     }
 
     /// Appends a touchpoint.
@@ -41,7 +39,7 @@ impl<W: Write> FileWriter<W> {
     /// When a full block cannot be written, or, of kind `InvalidData`, as [`crate::Writer::touchpoint`] has it.
     pub fn push(&mut self, arrived: &Arrived<'_>) -> io::Result<()> {
         let before = self.block.len();
-        if let Err(e) = self.record.datum(&arrived.touchpoint, &mut self.block) {
+        if let Err(e) = append_datum(RecordType::Touchpoint, &arrived.touchpoint, &mut self.block) {
             self.block.truncate(before);
             return Err(io::Error::new(io::ErrorKind::InvalidData, e));
         }
