@@ -1,0 +1,123 @@
+//! One service cycle: its set of touchpoints and what follows from it.
+
+use motmot_core::strategy::{CyclePolicy, Strategy};
+use motmot_core::touchpoint::Stage;
+use motmot_core::{Text, Touchpoint, Verdict};
+
+use super::rules::{self, Flag};
+
+/// A service cycle.
+#[derive(Clone, Debug)]
+pub(super) struct Cycle {
+    pub(super) key: String,
+    pub(super) id: String,
+    pub(super) instance: i32,
+    /// The source named it; else it was assembled.
+    pub(super) identified: bool,
+    /// In their order.
+    pub(super) touchpoints: Vec<Touchpoint<'static>>,
+    /// A touchpoint was turned away.
+    pub(super) overflowed: bool,
+}
+
+/// When the customer left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Close {
+    /// The instant.
+    pub(super) at: i64,
+    /// The first `now` at which it has passed: silence may be broken in its last millisecond, a farewell is one at once.
+    pub(super) passed_from: i64,
+}
+
+/// The order of touchpoints.
+pub(super) fn order<'t>(touchpoint: &'t Touchpoint<'_>) -> (i64, Option<i64>, Stage, &'t str) {
+    (touchpoint.occurred_at.as_millis(), touchpoint.seq, touchpoint.stage, touchpoint.event_id.as_str())
+}
+
+/// Whether one is a copy of the other; a source may number its copies anew.
+pub(super) fn same_content(one: &Touchpoint<'static>, other: &Touchpoint<'static>) -> bool {
+    Touchpoint { seq: None, ..one.clone() } == Touchpoint { seq: None, ..other.clone() }
+}
+
+impl Cycle {
+    pub(super) fn new(key: &str, id: &str, instance: i32, identified: bool, touchpoints: Vec<Touchpoint<'static>>) -> Self {
+        Self { key: key.to_owned(), id: id.to_owned(), instance, identified, touchpoints, overflowed: false }
+    }
+
+    /// Takes a touchpoint into a cycle that is not final.
+    pub(super) fn take(&mut self, touchpoint: &Touchpoint<'static>, strategy: &Strategy) -> Verdict {
+        if let Some(known) = self.touchpoints.iter().find(|t| t.event_id == touchpoint.event_id) {
+            return if same_content(known, touchpoint) { Verdict::Duplicate } else { Verdict::Conflicting };
+        }
+        if self.touchpoints.len() >= strategy.max_touchpoints {
+            self.overflowed = true;
+            return Verdict::Overflow;
+        }
+        self.touchpoints.push(touchpoint.clone());
+        self.touchpoints.sort_by(|a, b| order(a).cmp(&order(b)));
+        Verdict::Folded
+    }
+
+    pub(super) fn at(&self, index: usize) -> i64 {
+        self.touchpoints[index].occurred_at.as_millis()
+    }
+
+    pub(super) fn last_at(&self) -> i64 {
+        self.at(self.touchpoints.len() - 1)
+    }
+
+    pub(super) fn last_farewell(&self) -> Option<usize> {
+        self.touchpoints.iter().rposition(|t| t.stage == Stage::Farewell)
+    }
+
+    pub(super) fn policy<'s>(&self, strategy: &'s Strategy) -> &'s CyclePolicy {
+        strategy.cycles.iter().find(|policy| policy.filter.matches(&self.touchpoints[0])).expect("the last one matches all")
+    }
+
+    /// The position of the cycle's segment in the strategy's list.
+    pub(super) fn segment(&self, strategy: &Strategy) -> usize {
+        let declared = |text: &Text<'_>| strategy.segments.iter().position(|s| s == text.as_str());
+        let given = self.touchpoints.iter().rev().find_map(|t| t.segment.as_ref().and_then(declared));
+        given.unwrap_or(strategy.segments.len() - 1)
+    }
+
+    pub(super) fn customer(&self) -> Option<&str> {
+        self.touchpoints.iter().rev().find_map(|t| t.customer_id.as_deref())
+    }
+
+    pub(super) fn close(&self, strategy: &Strategy) -> Close {
+        match self.last_farewell() {
+            Some(farewell) => Close { at: self.at(farewell), passed_from: self.at(farewell) },
+            None => {
+                let at = self.last_at() + self.policy(strategy).inactivity_ms;
+                Close { at, passed_from: at + 1 }
+            }
+        }
+    }
+
+    /// When its time for amendments ends, if no moment prolongs it.
+    pub(super) fn base_final(&self, strategy: &Strategy) -> i64 {
+        self.close(strategy).at + self.policy(strategy).grace_ms
+    }
+
+    /// When its time for amendments ends: not before the last open moment has ended.
+    pub(super) fn final_at(&self, strategy: &Strategy) -> i64 {
+        let mut flags = rules::flags(self, strategy);
+        flags.sort_by_key(|flag| (flag.trigger, flag.raised_at));
+        flags.iter().fold(self.base_final(strategy), |f, flag| if flag.raised_at <= f { f.max(flag.ends_at()) } else { f })
+    }
+
+    /// The moments at `now`, in the order of rule and anchor, and whether there were too many to tell.
+    pub(super) fn moments(&self, now: i64, strategy: &Strategy) -> (Vec<Flag>, bool) {
+        let final_at = self.final_at(strategy);
+        let mut flags = rules::flags(self, strategy);
+        flags.retain(|flag| flag.trigger <= now && flag.raised_at <= final_at);
+        // A moment may be raised a second time under one id (abandoned, come back, abandoned again): the later one stands.
+        let later = flags.clone();
+        flags.retain(|flag| !later.iter().any(|l| l.identity() == flag.identity() && l.trigger > flag.trigger));
+        flags.sort_by_key(|flag| (flag.rule, flag.anchor));
+        let too_many = flags.len() > strategy.max_moments;
+        flags.truncate(strategy.max_moments);
+        (flags, too_many)
+    }
+}

@@ -1,0 +1,314 @@
+//! What must hold for every log, every strategy and every schedule: the engine tells what the oracle tells.
+//!
+//! The cases are the same in every run; `MOTMOT_SEED=7` tries others, `MOTMOT_CASES=5000` more.
+
+mod oracle;
+mod support;
+
+use std::sync::Arc;
+
+use motmot_core::engine::{Cold, NoCold, Position};
+use motmot_core::strategy::Strategy;
+use motmot_core::{Engine, Timestamp, Verdict};
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy as Arbitrary, any, prop_oneof};
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestCaseError, TestRunner};
+
+use oracle::{Record, judge};
+use support::arbitrary::{self, Bounds, START};
+use support::store::Store;
+use support::tables::{Tables, difference};
+
+const ANYTHING: Bounds = Bounds { patient: false, distinct: false };
+const PATIENT: Bounds = Bounds { patient: true, distinct: true };
+const LONGEST_LOG: usize = 40;
+/// Long after everything has ended.
+const END: i64 = START + 365 * 86_400_000;
+
+fn check<T: Arbitrary>(cases: u32, input: T, property: impl Fn(T::Value) -> Result<(), TestCaseError>) {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let config = Config {
+        cases: number("MOTMOT_CASES").map_or(cases, |cases| u32::try_from(cases).expect("a number of cases")),
+        rng_seed: RngSeed::Fixed(number("MOTMOT_SEED").unwrap_or(2026)),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    };
+    if let Err(failure) = TestRunner::new(config).run(&input, property) {
+        panic!("{failure}");
+    }
+}
+
+/// What a driver does after a record.
+#[derive(Clone, Copy, Debug)]
+enum Beat {
+    /// Nothing yet: the batch goes on.
+    GoOn,
+    /// The batch ends, and the clock moves to the stream time, so many deadlines at a time.
+    Commit { budget: usize },
+    /// A tick beyond the stream time, in ms.
+    Tick { ahead: i64 },
+    /// Commit, checkpoint, and forget all but so many rows.
+    Checkpoint { keep: usize },
+}
+
+fn beat() -> impl Arbitrary<Value = Beat> {
+    prop_oneof![
+        3 => Just(Beat::GoOn),
+        2 => (1..4_usize).prop_map(|budget| Beat::Commit { budget }),
+        1 => (0..500_000_i64).prop_map(|ahead| Beat::Tick { ahead }),
+        1 => (0..3_usize).prop_map(|keep| Beat::Checkpoint { keep }),
+    ]
+}
+
+fn schedule() -> impl Arbitrary<Value = Vec<Beat>> {
+    vec(beat(), 1..=20)
+}
+
+/// One engine with what it has told.
+struct Run<C> {
+    engine: Engine<C>,
+    tables: Tables,
+    verdicts: Vec<Verdict>,
+}
+
+impl<C: Cold> Run<C> {
+    fn new(strategy: &Arc<Strategy>, cold: C, position: Position) -> Self {
+        Self { engine: Engine::new(Arc::clone(strategy), cold, position), tables: Tables::default(), verdicts: Vec::new() }
+    }
+
+    fn fold(&mut self, record: &Record) {
+        let at = Timestamp::from_millis(record.arrived_at);
+        match &record.touchpoint {
+            None => self.engine.observe(at),
+            Some(touchpoint) => {
+                let verdict = self.engine.apply(&record.key, touchpoint, at, 0, &mut self.tables);
+                self.verdicts.push(verdict.expect("the store is in memory"));
+            }
+        }
+    }
+
+    fn advance(&mut self, target: i64, budget: usize) {
+        let target = Timestamp::from_millis(target);
+        while !self.engine.advance(target, budget, &mut self.tables).expect("the store is in memory") {}
+    }
+
+    fn now(&self) -> i64 {
+        self.engine.position().now.as_millis()
+    }
+
+    fn stream_time(&self) -> i64 {
+        self.engine.position().stream_time.as_millis()
+    }
+}
+
+impl Run<Store> {
+    fn checkpoint(&mut self) {
+        let store = self.engine.cold_mut().clone();
+        self.engine.checkpoint(&mut |change| store.take(&change));
+    }
+
+    fn beat(&mut self, beat: Beat) {
+        match beat {
+            Beat::GoOn => {}
+            Beat::Commit { budget } => self.advance(self.stream_time(), budget),
+            Beat::Tick { ahead } => self.advance(self.stream_time() + ahead, usize::MAX),
+            Beat::Checkpoint { keep } => {
+                self.advance(self.stream_time(), usize::MAX);
+                self.checkpoint();
+                self.engine.evict(keep);
+            }
+        }
+    }
+}
+
+/// Folds the log by a schedule, which is repeated.
+fn run(log: &[Record], schedule: &[Beat], strategy: &Arc<Strategy>) -> Run<Store> {
+    let mut run = Run::new(strategy, Store::default(), Position::START);
+    for (record, beat) in log.iter().zip(schedule.iter().cycle()) {
+        run.fold(record);
+        run.beat(*beat);
+    }
+    run
+}
+
+fn equal(expected: &Tables, found: &Tables, what: &str, strategy: &str) -> Result<(), TestCaseError> {
+    let apart = difference(expected, found);
+    if apart.is_empty() { Ok(()) } else { Err(TestCaseError::fail(format!("{what}:\n{apart}\n{strategy}"))) }
+}
+
+#[test]
+fn the_engine_tells_what_the_oracle_tells() {
+    let input = (arbitrary::strategy(ANYTHING), arbitrary::log(ANYTHING, LONGEST_LOG), vec(0..600_000_i64, 1..8));
+    check(400, input, |((text, strategy), log, ticks)| {
+        let mut run = Run::new(&strategy, NoCold, Position::START);
+        for (count, (record, tick)) in log.iter().zip(ticks.iter().cycle()).enumerate() {
+            run.advance(record.arrived_at, usize::MAX);
+            run.fold(record);
+            run.advance(run.stream_time(), usize::MAX);
+            if count % 5 == 4 {
+                run.advance(run.stream_time() + tick, usize::MAX);
+            }
+            if count % 3 == 0 || count + 1 == log.len() {
+                let view = judge(&log[..=count], run.now(), &strategy);
+                if view.verdicts != run.verdicts {
+                    let message = format!("verdicts should be {:?}, are {:?}\n{text}", view.verdicts, run.verdicts);
+                    return Err(TestCaseError::fail(message));
+                }
+                equal(&view.tables, &run.tables, &format!("after record {count}, now {}", run.engine.position().now), &text)?;
+            }
+        }
+        run.advance(END, usize::MAX);
+        equal(&judge(&log, END, &strategy).tables, &run.tables, "at the end", &text)
+    });
+}
+
+#[test]
+fn batches_ticks_checkpoints_and_evictions_do_not_show() {
+    let input = (arbitrary::strategy(ANYTHING), arbitrary::log(ANYTHING, LONGEST_LOG), schedule());
+    check(400, input, |((text, strategy), log, schedule)| {
+        let mut run = run(&log, &schedule, &strategy);
+        run.advance(run.stream_time().max(run.now()), 1);
+        let view = judge(&log, run.now(), &strategy);
+        if view.verdicts != run.verdicts {
+            return Err(TestCaseError::fail(format!("verdicts should be {:?}, are {:?}\n{text}", view.verdicts, run.verdicts)));
+        }
+        equal(&view.tables, &run.tables, "after the last record", &text)?;
+        run.advance(END, 2);
+        equal(&judge(&log, END, &strategy).tables, &run.tables, "at the end", &text)
+    });
+}
+
+#[test]
+fn the_order_of_arrival_does_not_matter() {
+    let input = (arbitrary::strategy(PATIENT), arbitrary::log(PATIENT, 25), vec(any::<usize>(), 25), schedule());
+    check(200, input, |((text, strategy), mut log, picks, schedule)| {
+        // All arrive at once, so that no order makes one late.
+        let arrived_at = log.iter().map(|record| record.arrived_at).max().unwrap_or(START);
+        log.iter_mut().for_each(|record| record.arrived_at = arrived_at);
+        let mut first = run(&log, &schedule, &strategy);
+        for (index, pick) in picks.iter().enumerate().take(log.len()).skip(1) {
+            log.swap(index, pick % (index + 1));
+        }
+        let mut other = run(&log, &schedule, &strategy);
+        let now = first.now().max(other.now()).max(arrived_at);
+        for end in [now, END] {
+            first.advance(end, usize::MAX);
+            other.advance(end, usize::MAX);
+            equal(&first.tables, &other.tables, "in another order of arrival", &text)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn copies_change_nothing() {
+    let distinct = Bounds { patient: false, distinct: true };
+    let copies = vec((any::<usize>(), 1..20_usize, any::<bool>()), 1..6);
+    let input = (arbitrary::strategy(distinct), arbitrary::log(distinct, LONGEST_LOG), copies, schedule());
+    check(200, input, |((text, strategy), log, copies, schedule)| {
+        let mut once = run(&log, &schedule, &strategy);
+        let mut repeated = log.clone();
+        for (pick, wait, renumbered) in copies {
+            let original = pick % repeated.len();
+            let place = (original + wait).min(repeated.len());
+            let mut copy = repeated[original].clone();
+            // Stream time is a function of the whole log, so a copy must not move it.
+            copy.arrived_at = repeated[place - 1].arrived_at.min(copy.arrived_at.max(repeated[place - 1].arrived_at));
+            let too_far = |record: &Record| {
+                record.touchpoint.as_ref().is_some_and(|t| t.occurred_at.as_millis() > record.arrived_at + 60_000)
+            };
+            if too_far(&repeated[original]) != too_far(&copy) {
+                continue;
+            }
+            if let Some(touchpoint) = copy.touchpoint.as_mut().filter(|_| renumbered) {
+                touchpoint.seq = Some(99);
+            }
+            repeated.insert(place, copy);
+        }
+        let mut twice = run(&repeated, &schedule, &strategy);
+        let now = once.now().max(twice.now());
+        for end in [now, END] {
+            once.advance(end, usize::MAX);
+            twice.advance(end, usize::MAX);
+            equal(&once.tables, &twice.tables, "with copies", &text)?;
+        }
+        let folded = |run: &Run<Store>| run.verdicts.iter().filter(|v| **v == Verdict::Folded).count();
+        if folded(&once) == folded(&twice) { Ok(()) } else { Err(TestCaseError::fail("a copy was folded")) }
+    });
+}
+
+#[test]
+fn after_a_crash_it_goes_on_as_if_nothing_had_happened() {
+    let points = (any::<usize>(), any::<usize>());
+    let input = (arbitrary::strategy(ANYTHING), arbitrary::log(ANYTHING, LONGEST_LOG), schedule(), points, schedule());
+    check(300, input, |((text, strategy), log, schedule, (a, b), other_schedule)| {
+        let (saved, killed) = (a % (log.len() + 1), b % (log.len() + 1));
+        let (saved, killed) = (saved.min(killed), saved.max(killed));
+        let mut whole = run(&log[..saved], &schedule, &strategy);
+        whole.advance(whole.stream_time(), usize::MAX);
+        whole.checkpoint();
+        let (store, position) = (whole.engine.cold_mut().snapshot(), whole.engine.position());
+        for (record, beat) in log[saved..killed].iter().zip(schedule.iter().cycle()) {
+            whole.fold(record);
+            whole.beat(*beat);
+        }
+        whole.advance(whole.stream_time(), usize::MAX);
+        // Killed here. The new one folds silently, in its own batches, up to the committed offset and clock.
+        let mut born_again = Run::new(&strategy, store, position);
+        for (record, beat) in log[saved..killed].iter().zip(other_schedule.iter().cycle()) {
+            born_again.fold(record);
+            if !matches!(beat, Beat::Tick { .. }) {
+                born_again.beat(*beat);
+            }
+        }
+        born_again.advance(whole.now(), usize::MAX);
+        // From here on both must say the same, word for word.
+        let mut told = [Vec::new(), Vec::new()];
+        for (run, told) in [&mut whole, &mut born_again].into_iter().zip(&mut told) {
+            for (record, beat) in log[killed..].iter().zip(schedule.iter().cycle()) {
+                run.tables = Tables::default();
+                run.fold(record);
+                run.beat(*beat);
+                told.push(run.tables.told_sorted());
+            }
+            run.tables = Tables::default();
+            run.advance(END, usize::MAX);
+            told.push(run.tables.told_sorted());
+        }
+        let [expected, found] = told;
+        for (step, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            if expected != found {
+                let message =
+                    format!("step {step} after the crash at {killed} (saved at {saved}):\n{expected:#?}\n{found:#?}\n{text}");
+                return Err(TestCaseError::fail(message));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_touchpoint_has_one_verdict_and_every_folded_one_its_place() {
+    let input = (arbitrary::strategy(ANYTHING), arbitrary::log(ANYTHING, LONGEST_LOG), schedule());
+    check(150, input, |((text, strategy), log, schedule)| {
+        let mut run = run(&log, &schedule, &strategy);
+        let touchpoints = log.iter().filter(|record| record.touchpoint.is_some()).count();
+        let mut counted = 0;
+        for verdict in
+            [Verdict::Folded, Verdict::Duplicate, Verdict::Conflicting, Verdict::Late, Verdict::Overflow, Verdict::TooFarAhead]
+        {
+            counted += run.verdicts.iter().filter(|v| **v == verdict).count();
+        }
+        run.advance(END, usize::MAX);
+        // At the end every cycle is final and has its row; earlier instances of a cycle id have had theirs replaced.
+        let folded = run.verdicts.iter().filter(|v| **v == Verdict::Folded).count();
+        let only_first = run.tables.cycles.values().all(|row| row["instance"] == "1");
+        let placed: usize = run.tables.cycles.values().map(|row| row["touchpoints"].split(' ').count()).sum();
+        if counted != touchpoints || placed > folded || (only_first && placed != folded) {
+            let message = format!("{touchpoints} touchpoints, {counted} verdicts, {folded} folded, {placed} in cycles\n{text}");
+            return Err(TestCaseError::fail(message));
+        }
+        Ok(())
+    });
+}

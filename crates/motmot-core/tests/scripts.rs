@@ -1,0 +1,82 @@
+//! Plays every script of `scripts/`: one file for each kind of rule and for each rule of the clock.
+//!
+//! A service manager can read and write them; `scripts/README.txt` explains the words.
+
+mod oracle;
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::script;
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| name(path) != "README");
+    files.sort();
+    files
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+#[test]
+fn every_script_tells_what_it_says() {
+    let wanted = std::env::var("MOTMOT_SCRIPT").unwrap_or_default();
+    let mut faults = String::new();
+    let mut scenarios = 0;
+    for path in files().into_iter().filter(|path| name(path).contains(&wanted)) {
+        let wrong = match script::parse(&std::fs::read_to_string(&path).unwrap()) {
+            Ok(script) => {
+                scenarios += script.scenarios.len();
+                script::run(&script)
+            }
+            Err(message) => message,
+        };
+        if !wrong.is_empty() {
+            faults.push_str(&format!("\n{}:\n{wrong}", path.display()));
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+    assert!(scenarios > 0, "no script is named like `{wanted}`");
+}
+
+#[test]
+fn every_kind_has_a_script() {
+    // The words of `Kind::name`; a kind that is added without a script is missed by the property tests' list as well.
+    let kinds = [
+        "slow",
+        "missing",
+        "unmet",
+        "unverified",
+        "unacknowledged",
+        "broken_promise",
+        "abandoned",
+        "low_rating",
+        "handoffs",
+        "lacking",
+        "out_of_order",
+    ];
+    let names: Vec<String> = files().iter().map(|path| name(path)).collect();
+    for kind in kinds {
+        assert!(names.contains(&format!("kind_{kind}")), "scripts/kind_{kind}.txt is missing");
+    }
+}
+
+#[test]
+fn a_script_that_expects_the_wrong_thing_fails() {
+    let text =
+        "cycles: [{inactivity: 30m, grace: 5m}]\nrules:\n  - {id: bad, kind: unmet}\nscenario: s\n09:00 fulfilment unmet\n";
+    let wrong = script::run(&script::parse(text).unwrap());
+    assert!(wrong.contains("was told:       -> raised bad 09:00"), "{wrong}");
+    let wrong = script::run(&script::parse(&format!("{text}  -> raised bad 09:01\n")).unwrap());
+    assert!(wrong.contains("should be told: -> raised bad 09:01"), "{wrong}");
+    assert_eq!(script::run(&script::parse(&format!("{text}  -> raised bad 09:00\n")).unwrap()), "");
+}
+
+#[test]
+fn a_word_that_is_not_understood_is_named_with_its_line() {
+    let error = script::parse("rules: []\nscenario: s\n  09:00 greeting, hungry\n").err().unwrap();
+    assert_eq!(error, "line 3: `hungry` is not understood in: 09:00 greeting, hungry");
+}

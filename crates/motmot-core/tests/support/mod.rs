@@ -1,0 +1,6 @@
+//! What the tests of the engine share.
+
+pub(crate) mod arbitrary;
+pub(crate) mod script;
+pub(crate) mod store;
+pub(crate) mod tables;
