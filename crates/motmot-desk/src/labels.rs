@@ -74,3 +74,37 @@ impl Cells {
         self.sites.iter().flat_map(|site| self.pairs.iter().map(move |(rule, severity)| [site.as_str(), rule, severity.name()]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::strategy;
+
+    fn check(site: &str, rule: &str, severity: Severity, expected: [&str; 3]) {
+        let cells = Cells::new(&strategy());
+        assert_eq!(cells.all().nth(cells.place(site, rule, severity)).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_combination_that_the_strategy_allows_is_there_and_no_other() {
+        let cells = Cells::new(&strategy());
+        // (haifa, eilat, other) × (slow page, slow critical, unmet warning, other × 4)
+        assert_eq!((cells.count(), cells.all().count()), (21, 21));
+        assert!(!cells.all().any(|labels| labels == ["haifa", "unmet", "page"]));
+    }
+
+    #[test]
+    fn what_the_strategy_does_not_declare_is_other() {
+        check("haifa", "slow", Severity::Page, ["haifa", "slow", "page"]);
+        check("jaffa", "slow", Severity::Critical, ["other", "slow", "critical"]);
+        check("haifa", "unheard", Severity::Info, ["haifa", "other", "info"]);
+        check("haifa", "unmet", Severity::Page, ["haifa", "other", "page"]);
+    }
+
+    #[test]
+    fn a_site_may_be_called_other() {
+        let mut strategy = strategy();
+        strategy.labels.site = vec!["other".to_owned()];
+        assert_eq!(Cells::new(&strategy).count(), 7);
+    }
+}

@@ -16,6 +16,8 @@ mod labels;
 mod metrics;
 mod recent;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use config::DeskConfig;
 pub use desk::{Desk, DeskHandle};

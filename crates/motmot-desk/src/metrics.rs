@@ -182,7 +182,38 @@ pub(crate) fn seconds_of(at: SystemTime) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use motmot_core::time::Timestamp;
+    use prometheus::TextEncoder;
+
     use super::*;
+    use crate::testing::strategy;
+
+    #[test]
+    fn all_levels_are_zero_before_the_first_event_and_none_is_the_oldest() {
+        let (cells, registry) = (Cells::new(&strategy()), Registry::new());
+        let metrics = Metrics::new(&cells, &registry).unwrap();
+        let lines = |start: &str| {
+            let page = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+            page.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("motmot_moments_open{").len(), cells.count());
+        assert!(lines("motmot_moments_open{").iter().all(|line| line.ends_with(" 0")));
+        assert_eq!(lines("motmot_moments_flagged_total{").len(), cells.count());
+        assert!(lines("motmot_moments_oldest").is_empty());
+
+        metrics.show(0, Level { open: 2, oldest: Some(Timestamp::from_millis(1_500)) });
+        assert_eq!(lines("motmot_moments_oldest").len(), 1);
+        assert!(lines("motmot_moments_oldest").iter().all(|line| line.ends_with(" 1.5")));
+        metrics.show(0, Level::default());
+        assert!(lines("motmot_moments_oldest").is_empty());
+    }
+
+    #[test]
+    fn two_desks_in_one_registry_are_refused() {
+        let (cells, registry) = (Cells::new(&strategy()), Registry::new());
+        let _first = Metrics::new(&cells, &registry).unwrap();
+        assert!(Metrics::new(&cells, &registry).is_err());
+    }
 
     #[test]
     fn every_reason_of_the_wire_has_a_series_from_the_start() {

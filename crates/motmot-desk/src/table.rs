@@ -156,3 +156,111 @@ impl Table {
         Level { open: instants.len(), oldest: instants.first().map(|(at, _)| *at) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{moment, strategy};
+
+    struct Fixture {
+        table: Table,
+        known: Recent,
+    }
+
+    fn fixture() -> Fixture {
+        let mut table = Table::new(Arc::new(Cells::new(&strategy())));
+        table.take_changed();
+        Fixture { table, known: Recent::new(100) }
+    }
+
+    impl Fixture {
+        fn put(&mut self, key: &str, state: MomentState, raised_at: i64) -> Step {
+            self.table.put(key.as_bytes(), &moment(state, raised_at), &mut self.known)
+        }
+
+        /// How many are open at haifa by rule `slow`, and since when the oldest.
+        fn check(&self, open: usize, oldest: Option<i64>) {
+            let cell = self.table.cells.place("haifa", "slow", motmot_core::strategy::Severity::Page);
+            assert_eq!(self.table.level(cell), Level { open, oldest: oldest.map(Timestamp::from_millis) });
+        }
+    }
+
+    #[test]
+    fn a_moment_is_open_from_raised_to_recovered() {
+        let mut desk = fixture();
+        assert_eq!(desk.put("a", MomentState::Raised, 5).change, Change::Raised);
+        assert_eq!(desk.put("b", MomentState::Raised, 3).change, Change::Raised);
+        desk.check(2, Some(3));
+        assert_eq!(desk.put("b", MomentState::Recovered, 3).change, Change::Recovered);
+        desk.check(1, Some(5));
+        assert_eq!(desk.put("a", MomentState::Expired, 5).change, Change::Expired);
+        desk.check(0, None);
+        assert_eq!(desk.table.take_changed().len(), 1);
+    }
+
+    #[test]
+    fn a_record_that_comes_twice_counts_once() {
+        let mut desk = fixture();
+        assert!(desk.put("a", MomentState::Raised, 5).first);
+        let again = desk.put("a", MomentState::Raised, 5);
+        assert_eq!((again.change, again.first), (Change::Amended, false));
+        desk.check(1, Some(5));
+        assert_eq!(desk.put("a", MomentState::Recovered, 5).change, Change::Recovered);
+        assert_eq!(desk.put("a", MomentState::Recovered, 5).change, Change::Amended);
+        desk.check(0, None);
+    }
+
+    #[test]
+    fn moments_of_one_instant_are_several() {
+        let mut desk = fixture();
+        desk.put("a", MomentState::Raised, 5);
+        desk.put("b", MomentState::Raised, 5);
+        desk.put("a", MomentState::Retracted, 5);
+        desk.check(1, Some(5));
+    }
+
+    #[test]
+    fn a_moment_that_was_over_when_it_was_told_is_flagged_all_the_same() {
+        let mut desk = fixture();
+        let step = desk.put("a", MomentState::Recovered, 5);
+        assert_eq!((step.change, step.first), (Change::Recovered, true));
+        desk.check(0, None);
+        assert!(!desk.put("r", MomentState::Retracted, 5).first, "what never was a moment is not flagged");
+    }
+
+    #[test]
+    fn a_deleted_row_is_gone() {
+        let mut desk = fixture();
+        desk.put("a", MomentState::Raised, 5);
+        desk.table.delete(b"a");
+        desk.table.delete(b"never seen");
+        desk.check(0, None);
+    }
+
+    #[test]
+    fn a_truncated_cycle_pages_nobody_and_is_counted() {
+        let mut desk = fixture();
+        let truncated = Moment { truncated: true, ..moment(MomentState::Raised, 5) };
+        assert_eq!(desk.table.put(b"a", &truncated, &mut desk.known).cell, None);
+        desk.check(0, None);
+        assert_eq!(desk.table.truncated(), 1);
+        desk.put("a", MomentState::Recovered, 5);
+        assert_eq!(desk.table.truncated(), 0);
+    }
+
+    #[test]
+    fn a_moment_that_becomes_truncated_leaves_the_gauge() {
+        let mut desk = fixture();
+        desk.put("a", MomentState::Raised, 5);
+        let truncated = Moment { truncated: true, ..moment(MomentState::Raised, 5) };
+        desk.table.put(b"a", &truncated, &mut desk.known);
+        desk.check(0, None);
+        assert_eq!(desk.table.truncated(), 1);
+    }
+
+    #[test]
+    fn all_gauges_are_shown_once_at_the_start() {
+        let cells = Arc::new(Cells::new(&strategy()));
+        assert_eq!(Table::new(Arc::clone(&cells)).take_changed().len(), cells.count());
+    }
+}
