@@ -1,1 +1,29 @@
-//! motmot-stream
+//! The worker: touchpoints from Kafka through the engine and the store to the tables of moments and cycles, exactly once.
+//!
+//! What it must never do: tell an output without committing the offset that it rests on, write a store ahead of the commit, let a
+//! wall clock into the engine, or drop a record without a count.
+//!
+//! Where to start reading: [`config`] (what it is told), [`worker`](Worker) (threads), `shard` (the loop: take, fold, tell, commit,
+//! checkpoint), `start` (how a partition is taken over), `outbox` (transactions), [`topics`] (what topics must be like).
+
+
+mod client;
+pub mod config;
+mod context;
+mod error;
+mod interrupt;
+mod metadata;
+mod metrics;
+mod native;
+mod outbox;
+pub mod partitioner;
+mod shard;
+mod start;
+pub mod topics;
+mod worker;
+
+pub use config::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
+pub use error::WorkerError;
+pub use start::Refusal;
+pub use topics::{Creation, TopicReport, create_and_check};
+pub use worker::{Health, Shutdown, Worker};

@@ -1,0 +1,193 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use motmot_core::engine::{BoxError, Cold, RowChange, RowId};
+use motmot_core::time::Timestamp;
+use rocksdb::{DB, ErrorKind, ReadOptions, WriteBatch};
+
+use crate::error::StoreError;
+use crate::keys;
+use crate::meta::{FORMAT, Meta};
+use crate::resources::Resources;
+
+/// The store of one input partition. Whoever holds it is the partition's owner: a second one cannot be opened.
+#[derive(Debug)]
+pub struct Store {
+    db: Arc<DB>,
+    path: PathBuf,
+    meta: Option<Meta>,
+}
+
+impl Store {
+    /// Opens the store of a topic's partition, the folder `<dir>/<topic>-<partition>`, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// When it is locked by another owner, has another format, is damaged, or the disk refuses.
+    pub fn open(resources: &Resources, dir: &Path, topic: &str, partition: i32) -> Result<Self, StoreError> {
+        let path = dir.join(format!("{topic}-{partition}"));
+        std::fs::create_dir_all(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
+        let db = DB::open(&resources.options(), &path).map_err(|source| open_error(path.clone(), source))?;
+        let mut store = Self { db: Arc::new(db), path, meta: None };
+        store.meta = store.read_meta()?;
+        Ok(store)
+    }
+
+    fn read_meta(&self) -> Result<Option<Meta>, StoreError> {
+        let Some(value) = self.read(&keys::META)? else { return Ok(None) };
+        match Meta::decode(&value) {
+            Ok(Ok(meta)) => Ok(Some(meta)),
+            Ok(Err(found)) => Err(StoreError::Format { path: self.path.clone(), found, known: FORMAT }),
+            Err(e) => Err(StoreError::Damaged { path: self.path.clone(), what: format!("its description cannot be read ({e})") }),
+        }
+    }
+
+    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get(key).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "read", source })
+    }
+
+    /// What the last checkpoint is one of; none: the store is empty.
+    pub fn meta(&self) -> Option<&Meta> {
+        self.meta.as_ref()
+    }
+
+    /// The partition's folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The text of a strategy that a checkpoint was written under.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the text is damaged.
+    pub fn strategy(&self, hash: u64) -> Result<Option<String>, StoreError> {
+        let text = self.read(&keys::strategy(hash))?.map(String::from_utf8).transpose();
+        text.map_err(|e| StoreError::Damaged { path: self.path.clone(), what: format!("strategy {hash:016x} is no text ({e})") })
+    }
+
+    /// What the engine reads its cold rows from.
+    pub fn reader(&self) -> Reader {
+        Reader { db: Arc::clone(&self.db), path: self.path.clone(), key: Vec::new() }
+    }
+
+    /// Writes a checkpoint: all of it or nothing. `strategy` is the text of the strategy that `meta` names.
+    ///
+    /// It goes through RocksDB's log without waiting for the disk: a killed process loses nothing, a crashed machine has an older
+    /// checkpoint. Call it right after a commit, with what was committed.
+    ///
+    /// # Errors
+    /// When the disk refuses. The partition must then be given up: what is in memory and what is on disk have parted.
+    pub fn write(&mut self, checkpoint: Checkpoint, meta: Meta, strategy: &str) -> Result<(), StoreError> {
+        let Checkpoint { mut batch, .. } = checkpoint;
+        if self.meta.as_ref().map(|old| old.strategy) != Some(meta.strategy) {
+            batch.put(keys::strategy(meta.strategy), strategy);
+        }
+        batch.put(keys::META, meta.encode());
+        self.db.write(batch).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "written", source })?;
+        self.meta = Some(meta);
+        Ok(())
+    }
+
+    /// Bytes in files and in write buffers, as RocksDB counts them.
+    pub fn size_bytes(&self) -> u64 {
+        let property = |name| self.db.property_int_value(name).ok().flatten().unwrap_or(0);
+        property(rocksdb::properties::TOTAL_SST_FILES_SIZE).saturating_add(property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES))
+    }
+}
+
+fn open_error(path: PathBuf, source: rocksdb::Error) -> StoreError {
+    // RocksDB has no error kind for a held lock; it says "lock hold by current process" or "While lock file".
+    let is_lock = source.kind() == ErrorKind::IOError && (source.as_ref().contains("lock file") || source.as_ref().contains("lock hold"));
+    match source.kind() {
+        _ if is_lock => StoreError::Locked { path, source },
+        ErrorKind::Corruption => StoreError::Damaged { path, what: source.into_string() },
+        _ => StoreError::Disk { path, doing: "opened", source },
+    }
+}
+
+/// The changed rows of a checkpoint, collected from the engine: `engine.checkpoint(&mut |change| checkpoint.add(&change))`.
+#[derive(Default)]
+pub struct Checkpoint {
+    batch: WriteBatch,
+    key: Vec<u8>,
+    rows: usize,
+}
+
+impl Checkpoint {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a changed row and moves its wake-up.
+    pub fn add(&mut self, change: &RowChange<'_>) {
+        keys::row(&mut self.key, change.row);
+        match change.value {
+            Some(value) => self.batch.put(&self.key, value),
+            None => self.batch.delete(&self.key),
+        }
+        let wake_at = change.wake_at.filter(|_| change.value.is_some());
+        if wake_at != change.previous_wake_at {
+            if let Some(previous) = change.previous_wake_at {
+                keys::wake(&mut self.key, previous, change.row);
+                self.batch.delete(&self.key);
+            }
+            if let Some(at) = wake_at {
+                keys::wake(&mut self.key, at, change.row);
+                self.batch.put(&self.key, b"");
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// How many rows it holds.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+/// Serves the rows of the last checkpoint.
+#[derive(Debug)]
+pub struct Reader {
+    db: Arc<DB>,
+    path: PathBuf,
+    key: Vec<u8>,
+}
+
+impl Reader {
+    fn disk(&self, source: rocksdb::Error) -> StoreError {
+        StoreError::Disk { path: self.path.clone(), doing: "read", source }
+    }
+}
+
+impl Cold for Reader {
+    fn load(&mut self, row: RowId<'_>) -> Result<Option<Vec<u8>>, BoxError> {
+        keys::row(&mut self.key, row);
+        Ok(self.db.get(&self.key).map_err(|source| self.disk(source))?)
+    }
+
+    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut dyn FnMut(Timestamp, RowId<'_>)) -> Result<(), BoxError> {
+        if until <= after {
+            return Ok(());
+        }
+        let mut options = ReadOptions::default();
+        if until == Timestamp::MAX {
+            options.set_iterate_upper_bound(keys::WAKE_END);
+        } else {
+            keys::wake_bound(&mut self.key, until.plus(1));
+            options.set_iterate_upper_bound(self.key.as_slice());
+        }
+        keys::wake_bound(&mut self.key, after.plus(1));
+        let mut iterator = self.db.raw_iterator_opt(options);
+        iterator.seek(&self.key);
+        while let Some(key) = iterator.key() {
+            let (at, row) = keys::parse_wake(key).map_err(|e| StoreError::Damaged {
+                path: self.path.clone(),
+                what: format!("the wake-up {key:02x?} cannot be read ({e})"),
+            })?;
+            visit(at, row);
+            iterator.next();
+        }
+        iterator.status().map_err(|source| self.disk(source))?;
+        Ok(())
+    }
+}

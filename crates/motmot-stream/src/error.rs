@@ -1,0 +1,136 @@
+//! What can end a worker, in words for whoever is woken by it.
+
+use motmot_core::engine::BoxError;
+use motmot_store::StoreError;
+use rdkafka::error::KafkaError;
+
+/// Why a worker does not start, or ends.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// librdkafka refuses the configuration.
+    #[error("Kafka's client does not accept the configuration: {0}. Check `kafka.properties`")]
+    ClientConfig(KafkaError),
+    /// No broker answers.
+    #[error("no broker answers at {brokers}: {detail}. Check `kafka.brokers`, the network, and whether the broker runs")]
+    Unreachable {
+        /// The configured brokers.
+        brokers: String,
+        /// What librdkafka said.
+        detail: String,
+    },
+    /// A topic is not there.
+    #[error("the topic {topic} does not exist at {brokers}. Create it: motmot topics --create")]
+    MissingTopic {
+        /// Its name.
+        topic: String,
+        /// The configured brokers.
+        brokers: String,
+    },
+    /// The input's timestamps are the producers'.
+    #[error(
+        "the topic {topic} carries its producers' clocks (message.timestamp.type is {found}), and what is late is decided by the \
+         broker's. Either let the broker stamp the records: kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics \
+         --entity-name {topic} --add-config message.timestamp.type=LogAppendTime (records written before keep their stamps), or, if you \
+         vouch for the producers' clocks, set input.timestamps = \"producer\""
+    )]
+    ProducersClock {
+        /// The input topic.
+        topic: String,
+        /// What `message.timestamp.type` is.
+        found: String,
+        /// The configured brokers.
+        brokers: String,
+    },
+    /// An output topic has another number of partitions than the input.
+    #[error(
+        "the topic {topic} has {found} partitions, the input {input} has {expected}: a cycle's outputs go to its own partition's \
+         number, so they must be equal. Make {topic} anew with {expected} partitions, or name another one in the configuration"
+    )]
+    PartitionCount {
+        /// The output topic.
+        topic: String,
+        /// Its partitions.
+        found: i32,
+        /// The input topic.
+        input: String,
+        /// Its partitions.
+        expected: i32,
+    },
+    /// What the store, the group and the topic say does not fit together.
+    #[error("partition {topic}-{partition} cannot be started: {refusal}")]
+    Refused {
+        /// The input topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What was found, and the mend.
+        refusal: crate::start::Refusal,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A row of the store cannot be used.
+    #[error("partition {topic}-{partition} at offset {offset}: the state cannot be read: {source}")]
+    State {
+        /// The input topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The next offset to fold.
+        offset: i64,
+        /// What the engine or the store said.
+        source: BoxError,
+    },
+    /// An output could not be encoded: a fault of motmot's.
+    #[error("partition {partition}: {source}")]
+    Encode {
+        /// The partition.
+        partition: i32,
+        /// What the encoder said.
+        source: motmot_wire::EncodeError,
+    },
+    /// A transaction cannot go on, and the client that ran it is of no more use.
+    #[error(
+        "shard {member}: the transactional producer is dead while {doing}: {detail}. If another worker runs under the same instance \
+         name, it has taken over: give each its own `worker.instance`. Otherwise start this one again: it goes on from the last commit"
+    )]
+    Fatal {
+        /// The shard's name in the group.
+        member: String,
+        /// What was being done.
+        doing: &'static str,
+        /// What librdkafka said.
+        detail: String,
+    },
+    /// Kafka refuses something that no repetition mends.
+    #[error("shard {member}, {doing}: {detail}")]
+    Kafka {
+        /// The shard's name in the group.
+        member: String,
+        /// What was being done.
+        doing: &'static str,
+        /// What librdkafka said.
+        detail: String,
+    },
+    /// The same partition's transaction was aborted again and again.
+    #[error("shard {member}: {count} transactions in a row were aborted, the last one because: {detail}. Look at the broker's log")]
+    AbortedTooOften {
+        /// The shard's name in the group.
+        member: String,
+        /// How many.
+        count: u32,
+        /// What librdkafka said of the last one.
+        detail: String,
+    },
+    /// A metric could not be registered: twice in one registry.
+    #[error("the worker's metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A thread could not be started, or ended by a panic.
+    #[error("shard {member} {what}")]
+    Thread {
+        /// The shard's name in the group.
+        member: String,
+        /// What happened.
+        what: String,
+    },
+}

@@ -1,0 +1,13 @@
+//! The only unsafe code of the project: what librdkafka offers and rdkafka does not wrap.
+//!
+//! Each file wraps one thing behind a safe interface and says why the wrapping holds.
+
+mod batch;
+mod committed;
+mod topic_id;
+mod watermark;
+
+pub(crate) use batch::{BatchQueue, Record, RecordError};
+pub(crate) use committed::metadata;
+pub(crate) use topic_id::topic_id;
+pub(crate) use watermark::high_watermark;

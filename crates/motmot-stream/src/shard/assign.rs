@@ -1,0 +1,123 @@
+//! Taking a partition over: read the facts, decide by the table of starts, load, assign.
+
+use std::collections::BTreeMap;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use motmot_store::Store;
+
+use super::partition::Partition;
+use super::rebalance::Group;
+use crate::client::REQUEST_TIMEOUT;
+use crate::error::WorkerError;
+use crate::metadata::CommitMetadata;
+use crate::native;
+use crate::start::{Commit, Facts, decide};
+use crate::worker::Shared;
+
+/// What Kafka says about a partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct Log {
+    start: i64,
+    end: i64,
+    commit: Option<Commit>,
+}
+
+/// Loads the partitions of `numbers`, as the table of starts says.
+pub(super) fn load(shared: &Shared, member: &str, consumer: &BaseConsumer<Group>, numbers: &[i32]) -> Result<Vec<Partition>, WorkerError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let logs = read_logs(shared, consumer, numbers)
+        .map_err(|(doing, error)| WorkerError::Kafka { member: member.to_owned(), doing, detail: error.to_string() })?;
+    numbers.iter().map(|&number| start(shared, number, logs.get(&number).copied().unwrap_or_default())).collect()
+}
+
+fn start(shared: &Shared, number: i32, log: Log) -> Result<Partition, WorkerError> {
+    let topic = &shared.config.topics.touchpoints;
+    let store = Store::open(&shared.resources, &shared.config.store, topic, number)?;
+    let facts = Facts {
+        store: store.meta(),
+        commit: log.commit,
+        log_start: log.start,
+        log_end: log.end,
+        topic_id: &shared.topic_id,
+        partitions: shared.partitions,
+        strategy: shared.strategy.hash,
+    };
+    let start = decide(&facts).map_err(|refusal| WorkerError::Refused { topic: topic.clone(), partition: number, refusal })?;
+    if start.clock_is_lost {
+        tracing::warn!(
+            partition = number,
+            "the committed offset carries no clock of motmot's: another tool set it. The clock goes on from the store's and the stream time"
+        );
+    }
+    tracing::info!(
+        partition = number,
+        offset = start.offset,
+        silent_until = start.refold.map(|refold| refold.until),
+        log_end = log.end,
+        "partition assigned"
+    );
+    let mut partition = Partition::new(shared, number, store, &start);
+    shared.metrics.partitions.inc();
+    if start.is_first {
+        // Before the first commit: a store that is lost must never look like one that has not begun.
+        partition.checkpoint(shared).map_err(|interrupt| match interrupt {
+            crate::interrupt::Interrupt::End(error) => error,
+            crate::interrupt::Interrupt::Aborted(what) => WorkerError::Thread { member: String::new(), what },
+        })?;
+    }
+    if start.refold.is_some() {
+        shared.metrics.refolding.inc();
+    }
+    Ok(partition)
+}
+
+type Asked<T> = Result<T, (&'static str, KafkaError)>;
+
+fn read_logs(shared: &Shared, consumer: &BaseConsumer<Group>, numbers: &[i32]) -> Asked<BTreeMap<i32, Log>> {
+    let topic = &shared.config.topics.touchpoints;
+    let mut logs: BTreeMap<i32, Log> = BTreeMap::new();
+    let list = list_of(topic, numbers, Offset::Invalid).map_err(|e| ("listing its partitions", e))?;
+    let committed = consumer.committed_offsets(list, REQUEST_TIMEOUT).map_err(|e| ("asking for the committed offsets", e))?;
+    for (entry, element) in committed.elements().iter().enumerate() {
+        element.error().map_err(|e| ("asking for the committed offsets", e))?;
+        if let Offset::Offset(offset) = element.offset() {
+            let metadata = native::metadata(&committed, entry).as_deref().and_then(CommitMetadata::parse);
+            logs.entry(element.partition()).or_default().commit = Some(Commit { offset, metadata });
+        }
+    }
+    for (number, offset) in ask_offsets(consumer, topic, numbers, Offset::Beginning)? {
+        logs.entry(number).or_default().start = offset;
+    }
+    for (number, offset) in ask_offsets(consumer, topic, numbers, Offset::End)? {
+        logs.entry(number).or_default().end = offset;
+    }
+    Ok(logs)
+}
+
+/// Asks the brokers for the first or the last offset of partitions, all in one request a broker.
+pub(super) fn ask_offsets(consumer: &BaseConsumer<Group>, topic: &str, numbers: &[i32], which: Offset) -> Asked<Vec<(i32, i64)>> {
+    const DOING: &str = "asking for the log's offsets";
+    let list = list_of(topic, numbers, which).map_err(|e| (DOING, e))?;
+    let found = consumer.offsets_for_times(list, REQUEST_TIMEOUT).map_err(|e| (DOING, e))?;
+    let mut offsets = Vec::with_capacity(numbers.len());
+    for element in found.elements() {
+        element.error().map_err(|e| (DOING, e))?;
+        if let Offset::Offset(offset) = element.offset() {
+            offsets.push((element.partition(), offset));
+        }
+    }
+    Ok(offsets)
+}
+
+pub(super) fn list_of(topic: &str, numbers: &[i32], offset: Offset) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(numbers.len());
+    for &number in numbers {
+        list.add_partition_offset(topic, number, offset)?;
+    }
+    Ok(list)
+}

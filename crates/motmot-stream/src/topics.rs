@@ -1,0 +1,249 @@
+//! The topics: what a worker demands of them, and making them.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::client;
+use crate::config::{InputTimestamps, KafkaConfig, TopicNames};
+use crate::error::WorkerError;
+use crate::native;
+
+/// How long a broker may take to answer the first question.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What the producer may send whatever the input allows: a cycle's record holds all its touchpoints.
+const MIN_MESSAGE_BYTES: usize = 16 << 20;
+/// What a dead letter has beyond the record that died: its headers.
+const ENVELOPE_BYTES: usize = 64 << 10;
+/// How long the tables keep a row that is not told again.
+const TABLE_RETENTION_MS: &str = "7776000000"; // 90 d
+
+/// What a worker must know of its input.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(crate) partitions: i32,
+    /// Empty where the broker names none.
+    pub(crate) topic_id: String,
+    pub(crate) max_message_bytes: usize,
+}
+
+/// Checks what a worker's correctness rests on.
+pub(crate) fn inspect(kafka: &KafkaConfig, names: &TopicNames, timestamps: InputTimestamps) -> Result<Input, WorkerError> {
+    let broker = Broker::connect(kafka)?;
+    let partitions = broker.partitions(&names.touchpoints)?.ok_or_else(|| broker.missing(&names.touchpoints))?;
+    for output in outputs(names) {
+        let found = broker.partitions(output)?.ok_or_else(|| broker.missing(output))?;
+        if found != partitions {
+            let input = names.touchpoints.clone();
+            return Err(WorkerError::PartitionCount { topic: output.to_owned(), found, input, expected: partitions });
+        }
+    }
+    let settings = match broker.settings(&names.touchpoints) {
+        Ok(settings) => Some(settings),
+        // A broker that tells no configuration (librdkafka's mock): the user has vouched for the clocks.
+        Err(_) if timestamps == InputTimestamps::Producer => None,
+        Err(error) => return Err(error),
+    };
+    let setting = |name: &str| settings.as_ref()?.get(name)?.value.clone();
+    if timestamps == InputTimestamps::LogAppend {
+        let found = setting(TIMESTAMP_TYPE).unwrap_or_default();
+        if found != LOG_APPEND_TIME {
+            let topic = names.touchpoints.clone();
+            return Err(WorkerError::ProducersClock { topic, found, brokers: kafka.brokers.clone() });
+        }
+    }
+    let input_bytes = setting(MAX_BYTES).and_then(|value| value.parse().ok()).unwrap_or(0_usize);
+    let topic_id = native::topic_id(broker.consumer.client(), &names.touchpoints, PATIENCE).unwrap_or_default();
+    Ok(Input { partitions, topic_id, max_message_bytes: MIN_MESSAGE_BYTES.max(input_bytes.saturating_add(ENVELOPE_BYTES)) })
+}
+
+const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+const LOG_APPEND_TIME: &str = "LogAppendTime";
+const MAX_BYTES: &str = "max.message.bytes";
+const CLEANUP: &str = "cleanup.policy";
+const RETENTION: &str = "retention.ms";
+
+fn outputs(names: &TopicNames) -> [&str; 3] {
+    [&names.moments, &names.cycles, &names.dead_letters]
+}
+
+/// How topics that are missing are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// Partitions of each; the input's own number, if the input is there already.
+    pub partitions: i32,
+    /// Copies of each partition.
+    pub replication: i32,
+}
+
+/// What was made, and what is not as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicReport {
+    /// Topics made now.
+    pub created: Vec<String>,
+    /// Topics that are not there.
+    pub missing: Vec<String>,
+    /// What differs from what is recommended or demanded, in words with the mend; nothing was changed.
+    pub differences: Vec<String>,
+}
+
+/// Compares the topics with what a worker wants, and makes the missing ones if `creation` says how. Existing ones are left alone.
+///
+/// # Errors
+/// When no broker answers, or it refuses.
+pub fn create_and_check(
+    kafka: &KafkaConfig,
+    names: &TopicNames,
+    timestamps: InputTimestamps,
+    creation: Option<Creation>,
+) -> Result<TopicReport, WorkerError> {
+    let broker = Broker::connect(kafka)?;
+    let mut report = TopicReport::default();
+    let input_partitions = broker.partitions(&names.touchpoints)?;
+    let mut input_bytes = None;
+    for topic in std::iter::once(names.touchpoints.as_str()).chain(outputs(names)) {
+        let found = if topic == names.touchpoints { input_partitions } else { broker.partitions(topic)? };
+        let wanted = Wanted::of(topic, names, timestamps, input_bytes);
+        match (found, creation) {
+            (Some(partitions), _) => {
+                let settings = broker.settings(topic)?;
+                report.differences.extend(wanted.differences(kafka, topic, &settings));
+                if let Some(expected) = input_partitions.filter(|expected| *expected != partitions) {
+                    let error = WorkerError::PartitionCount {
+                        topic: topic.to_owned(),
+                        found: partitions,
+                        input: names.touchpoints.clone(),
+                        expected,
+                    };
+                    report.differences.push(error.to_string());
+                }
+                if topic == names.touchpoints {
+                    input_bytes = settings.get(MAX_BYTES).and_then(|entry| entry.value.as_ref()?.parse().ok());
+                }
+            }
+            (None, Some(creation)) => {
+                let partitions = input_partitions.unwrap_or(creation.partitions);
+                broker.create(topic, partitions, creation.replication, &wanted)?;
+                report.created.push(topic.to_owned());
+            }
+            (None, None) => report.missing.push(topic.to_owned()),
+        }
+    }
+    Ok(report)
+}
+
+/// Settings that a topic is made with and compared to.
+struct Wanted {
+    settings: Vec<(&'static str, String)>,
+    /// A larger value of this one is as good.
+    at_least: &'static str,
+}
+
+impl Wanted {
+    fn of(topic: &str, names: &TopicNames, timestamps: InputTimestamps, input_bytes: Option<usize>) -> Self {
+        /// What the broker takes if nothing else is said.
+        const BROKER_DEFAULT: usize = 1_048_588;
+        let mut settings = Vec::new();
+        if topic == names.touchpoints {
+            if timestamps == InputTimestamps::LogAppend {
+                settings.push((TIMESTAMP_TYPE, LOG_APPEND_TIME.to_owned()));
+            }
+        } else if topic == names.dead_letters {
+            settings.push((MAX_BYTES, (input_bytes.unwrap_or(BROKER_DEFAULT) + ENVELOPE_BYTES).to_string()));
+        } else {
+            settings.push((CLEANUP, "compact,delete".to_owned()));
+            settings.push((RETENTION, TABLE_RETENTION_MS.to_owned()));
+            settings.push((MAX_BYTES, MIN_MESSAGE_BYTES.to_string()));
+        }
+        Self { settings, at_least: MAX_BYTES }
+    }
+
+    fn differences(&self, kafka: &KafkaConfig, topic: &str, found: &ConfigResource) -> Vec<String> {
+        let number = |text: &str| text.parse::<u64>().ok();
+        let mut differences = Vec::new();
+        for (name, wanted) in &self.settings {
+            let value = found.get(name).and_then(|entry| entry.value.as_deref()).unwrap_or_default();
+            let is_enough = *name == self.at_least && number(value) >= number(wanted);
+            // A list has no order.
+            let is_equal = value.len() == wanted.len() && wanted.split(',').all(|word| value.split(',').any(|v| v.trim() == word));
+            if !is_enough && !is_equal {
+                differences.push(format!(
+                    "{topic}: {name} is {value}, it should be {wanted}: kafka-configs.sh --bootstrap-server {} --alter --entity-type topics \
+                     --entity-name {topic} --add-config {name}=[{wanted}]",
+                    kafka.brokers
+                ));
+            }
+        }
+        differences
+    }
+}
+
+/// A connection for questions.
+struct Broker<'k> {
+    kafka: &'k KafkaConfig,
+    /// For metadata: a consumer's question does not make a topic that is missing.
+    consumer: BaseConsumer,
+    admin: AdminClient<DefaultClientContext>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl<'k> Broker<'k> {
+    fn connect(kafka: &'k KafkaConfig) -> Result<Self, WorkerError> {
+        let config = client::base(kafka, "motmot-topics");
+        let consumer: BaseConsumer = config.create().map_err(WorkerError::ClientConfig)?;
+        let admin = config.create().map_err(WorkerError::ClientConfig)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|e| WorkerError::Thread { member: "topics".to_owned(), what: format!("could not be started: {e}") })?;
+        Ok(Self { kafka, consumer, admin, runtime })
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> WorkerError {
+        WorkerError::Unreachable { brokers: self.kafka.brokers.clone(), detail: error.to_string() }
+    }
+
+    fn missing(&self, topic: &str) -> WorkerError {
+        WorkerError::MissingTopic { topic: topic.to_owned(), brokers: self.kafka.brokers.clone() }
+    }
+
+    fn refused(doing: &'static str, topic: &str, code: RDKafkaErrorCode) -> WorkerError {
+        WorkerError::Kafka { member: topic.to_owned(), doing, detail: code.to_string() }
+    }
+
+    /// None: there is no such topic.
+    fn partitions(&self, topic: &str) -> Result<Option<i32>, WorkerError> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), PATIENCE).map_err(|e| self.unreachable(&e))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => Ok(Some(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)).filter(|count| *count > 0)),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
+            Some(code) => Err(Self::refused("asking for its partitions", topic, code)),
+        }
+    }
+
+    fn settings(&self, topic: &str) -> Result<ConfigResource, WorkerError> {
+        const DOING: &str = "asking for its configuration";
+        let resource = [ResourceSpecifier::Topic(topic)];
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let asked = self.runtime.block_on(self.admin.describe_configs(&resource, &options));
+        let first = asked.map_err(|e| self.unreachable(&e))?.into_iter().next();
+        first.unwrap_or(Err(RDKafkaErrorCode::UnknownTopic)).map_err(|code| Self::refused(DOING, topic, code))
+    }
+
+    fn create(&self, topic: &str, partitions: i32, replication: i32, wanted: &Wanted) -> Result<(), WorkerError> {
+        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(replication));
+        for (name, value) in &wanted.settings {
+            new = new.set(name, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+        let asked = self.runtime.block_on(self.admin.create_topics([&new], &options));
+        match asked.map_err(|e| self.unreachable(&e))?.into_iter().next() {
+            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) => Ok(()),
+            Some(Err((_, code))) => Err(Self::refused("making it", topic, code)),
+            None => Err(Self::refused("making it", topic, RDKafkaErrorCode::Unknown)),
+        }
+    }
+}

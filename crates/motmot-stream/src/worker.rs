@@ -1,0 +1,189 @@
+//! The worker: what its shards share, and their threads.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use motmot_core::Strategy;
+use motmot_store::Resources;
+use motmot_wire::Reader;
+use prometheus::Registry;
+
+use crate::config::WorkerConfig;
+use crate::error::WorkerError;
+use crate::metrics::Metrics;
+use crate::{shard, topics};
+
+/// A request to stop that many threads can see. Clones are the same request.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(Arc<AtomicBool>);
+
+impl Shutdown {
+    /// Not requested yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks to stop: what is folded is committed and saved first.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop was asked for.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What `/readyz` asks: whether every shard has joined the group and told its first assignment.
+#[derive(Debug)]
+pub struct Health {
+    shards: usize,
+    joined: Mutex<BTreeSet<String>>,
+    refolding: prometheus::IntGauge,
+}
+
+impl Health {
+    pub(crate) fn joined(&self, member: &str) {
+        let mut joined = self.joined.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !joined.contains(member) {
+            joined.insert(member.to_owned());
+        }
+    }
+
+    /// Why the worker is not ready; none: it is.
+    pub fn obstacle(&self) -> Option<String> {
+        let joined = self.joined.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
+        let refolding = self.refolding.get();
+        if joined < self.shards {
+            return Some(format!("{joined} of {} shards have joined the group", self.shards));
+        }
+        (refolding > 0).then(|| format!("{refolding} partitions are folding up to the last commit"))
+    }
+}
+
+/// What all shards of a worker have in common.
+pub(crate) struct Shared {
+    pub(crate) config: WorkerConfig,
+    pub(crate) strategy: Arc<Strategy>,
+    pub(crate) strategy_text: String,
+    pub(crate) reader: Reader,
+    pub(crate) resources: Resources,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Arc<Health>,
+    /// The input topic's.
+    pub(crate) partitions: i32,
+    pub(crate) topic_id: String,
+    /// The largest record that the producer must be able to send on.
+    pub(crate) max_message_bytes: usize,
+}
+
+impl Shared {
+    /// The bound on rows in memory is a shard's; its partitions share it as they are shared among the shards.
+    pub(crate) fn hot_rows_per_partition(&self) -> usize {
+        let partitions = usize::try_from(self.partitions).unwrap_or(1).max(1);
+        let shards = self.config.shard_count();
+        (self.config.max_hot_cycles.saturating_mul(shards) / partitions).max(1)
+    }
+}
+
+/// Folds the input's partitions that its group gives it.
+///
+/// ```no_run
+/// # fn f(strategy: std::sync::Arc<motmot_core::Strategy>, text: String) -> Result<(), motmot_stream::WorkerError> {
+/// use motmot_stream::{Shutdown, Worker, WorkerConfig};
+/// let shutdown = Shutdown::new(); // a clone goes to whoever hears SIGTERM
+/// let worker = Worker::new(WorkerConfig::new("localhost:9092", "worker-1"), strategy, text, &prometheus::Registry::new())?;
+/// worker.run(&shutdown)
+/// # }
+/// ```
+pub struct Worker {
+    shared: Arc<Shared>,
+}
+
+impl Worker {
+    /// Connects and checks the topics; nothing is read yet. `strategy_text` is the file that `strategy` was loaded from.
+    ///
+    /// # Errors
+    /// When no broker answers, a topic is missing or not as it must be, or the metrics are registered already.
+    pub fn new(
+        config: WorkerConfig,
+        strategy: Arc<Strategy>,
+        strategy_text: String,
+        registry: &Registry,
+    ) -> Result<Self, WorkerError> {
+        let metrics = Metrics::register(registry)?;
+        let input = topics::inspect(&config.kafka, &config.topics, config.input_timestamps)?;
+        let health = Health { shards: config.shard_count(), joined: Mutex::default(), refolding: metrics.refolding.clone() };
+        let resources = Resources::new(config.block_cache_bytes, config.write_buffer_bytes);
+        let shared = Shared {
+            strategy,
+            strategy_text,
+            reader: Reader::new(),
+            resources,
+            metrics,
+            health: Arc::new(health),
+            partitions: input.partitions,
+            topic_id: input.topic_id,
+            max_message_bytes: input.max_message_bytes,
+            config,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Whether it is ready, for as long as it runs.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.shared.health)
+    }
+
+    /// Runs the shards until `shutdown` is requested or one of them ends; then stops the others in order.
+    ///
+    /// # Errors
+    /// The first shard's error.
+    pub fn run(&self, shutdown: &Shutdown) -> Result<(), WorkerError> {
+        // Another worker of the process may share `shutdown`: a shard that ends stops its own worker only.
+        let stop = Shutdown::new();
+        let mut first = Ok(());
+        std::thread::scope(|scope| {
+            let shards = (0..self.shared.config.shard_count()).map(|index| self.spawn(scope, index, &stop)).collect::<Vec<_>>();
+            while !shutdown.is_requested() && shards.iter().flatten().any(|shard| !shard.is_finished()) && !stop.is_requested() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            stop.request();
+            for (index, shard) in shards.into_iter().enumerate() {
+                let thread = |what: String| WorkerError::Thread { member: self.shared.config.member(index), what };
+                let ended = match shard {
+                    Ok(shard) => shard.join().unwrap_or_else(|_| Err(thread("ended by a panic; its words are above".to_owned()))),
+                    Err(e) => Err(thread(format!("could not be started as a thread: {e}"))),
+                };
+                if let Err(error) = ended {
+                    tracing::error!(member = self.shared.config.member(index), "{error}");
+                    first = std::mem::replace(&mut first, Ok(())).and(Err(error));
+                }
+            }
+        });
+        first
+    }
+
+    fn spawn<'scope>(
+        &self,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        index: usize,
+        stop: &Shutdown,
+    ) -> std::io::Result<std::thread::ScopedJoinHandle<'scope, Result<(), WorkerError>>> {
+        let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+        std::thread::Builder::new().name(self.shared.config.member(index)).spawn_scoped(scope, move || {
+            let _end = EndsAll(stop.clone());
+            shard::run(&shared, index, &stop)
+        })
+    }
+}
+
+/// A shard that ends, however it does, ends the worker: its partitions must not be left without a word.
+struct EndsAll(Shutdown);
+
+impl Drop for EndsAll {
+    fn drop(&mut self) {
+        self.0.request();
+    }
+}
