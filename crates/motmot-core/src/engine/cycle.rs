@@ -46,7 +46,7 @@ impl Cycle {
         }
         match self.touchpoints.insert(touchpoint, offset) {
             Place::Last if self.fold.may_go_on(strategy, touchpoint) => {
-                self.fold.step(strategy, self.touchpoints.len() - 1, touchpoint);
+                self.fold.step(strategy, &self.touchpoints, self.touchpoints.len() - 1, touchpoint);
             }
             _ => self.refold(strategy),
         }

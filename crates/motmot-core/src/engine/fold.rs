@@ -1,6 +1,7 @@
 //! The fold of one cycle's touchpoints, in their order: facts first, then what each rule remembers.
 #![allow(clippy::indexing_slicing, reason = "the loader builds no strategy without a policy")]
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::strategy::{CyclePolicy, Rule, Strategy};
@@ -9,7 +10,7 @@ use crate::touchpoint::{Outcome, Stage, Touchpoint};
 
 use super::flag::Flag;
 use super::kinds::{CycleView, Memory};
-use super::needs::{Bearing, Needs};
+use super::needs::{Bearing, NeedSet, Needs};
 use super::touchpoints::Touchpoints;
 
 /// A touchpoint that something hangs on: its position in the cycle's order, and its instant.
@@ -41,6 +42,13 @@ pub(super) struct Close {
     pub(super) trigger: Timestamp,
 }
 
+/// A touchpoint and the needs that it concerns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) mark: Mark,
+    pub(super) concerns: NeedSet,
+}
+
 /// One touchpoint on its way through the rules.
 pub(super) struct Step<'a> {
     pub(super) mark: Mark,
@@ -51,6 +59,17 @@ pub(super) struct Step<'a> {
     /// Whether a farewell came before it.
     pub(super) after_farewell: bool,
     pub(super) inactivity_ms: i64,
+    /// Those of the same instant that are sorted before it.
+    peers: &'a [Peer],
+    touchpoints: &'a Touchpoints,
+}
+
+impl Step<'_> {
+    /// The first touchpoint of this very instant, sorted before this one, that is meant: A and B may be of one instant, with B first.
+    pub(super) fn peer(&self, is_meant: impl Fn(&Touchpoint<'_>, NeedSet) -> bool) -> Option<(Mark, Touchpoint<'_>)> {
+        let mut peers = self.peers.iter().map(|peer| (peer, self.touchpoints.get(peer.mark.index())));
+        peers.find(|(peer, touchpoint)| is_meant(touchpoint, peer.concerns)).map(|(peer, touchpoint)| (peer.mark, touchpoint))
+    }
 }
 
 /// What is known of a cycle.
@@ -67,6 +86,8 @@ pub(super) struct Fold {
     /// The latest touchpoint that names the customer, and a hash of the name.
     pub(super) customer: Option<(Mark, u64)>,
     pub(super) needs: Needs,
+    /// The touchpoints of the latest instant.
+    peers: SmallVec<[Peer; 1]>,
     memories: Box<[Memory]>,
 }
 
@@ -83,10 +104,11 @@ impl Fold {
             farewell: None,
             customer: None,
             needs: Needs::default(),
+            peers: SmallVec::new(),
             memories: strategy.rules.iter().map(|rule| Memory::new(&rule.kind)).collect(),
         };
         for (index, touchpoint) in touchpoints.iter().enumerate() {
-            fold.step(strategy, index, &touchpoint);
+            fold.step(strategy, touchpoints, index, &touchpoint);
         }
         fold
     }
@@ -97,25 +119,32 @@ impl Fold {
         segment_of(strategy, touchpoint).is_none_or(|segment| segment == self.segment)
     }
 
-    /// Takes the next touchpoint in the cycle's order.
-    pub(super) fn step(&mut self, strategy: &Strategy, index: usize, touchpoint: &Touchpoint<'_>) {
+    /// Takes the next touchpoint in the cycle's order; it is `touchpoints`' at `index`.
+    pub(super) fn step(&mut self, strategy: &Strategy, touchpoints: &Touchpoints, index: usize, touchpoint: &Touchpoint<'_>) {
         let mark = Mark { index: u32::try_from(index).unwrap_or(u32::MAX), at: touchpoint.occurred_at };
         if index == 0 {
             let policy = policy_of(strategy, touchpoint);
             (self.inactivity_ms, self.grace_ms) = (policy.inactivity_ms, policy.grace_ms);
             self.first = mark.at;
         }
+        if self.peers.first().is_some_and(|peer| peer.mark.at != mark.at) {
+            self.peers.clear();
+        }
+        let bearing = self.needs.step(mark, touchpoint);
         let step = Step {
             mark,
             touchpoint,
-            bearing: self.needs.step(mark, touchpoint),
+            bearing,
             previous: (index > 0).then_some(self.last),
             after_farewell: self.farewell.is_some(),
             inactivity_ms: self.inactivity_ms,
+            peers: &self.peers,
+            touchpoints,
         };
         for (rule, memory) in strategy.rules.iter().zip(&mut self.memories) {
             memory.step(rule, &step);
         }
+        self.peers.push(Peer { mark, concerns: bearing.concerns });
         self.last = mark.at;
         if touchpoint.stage == Stage::Farewell {
             self.farewell = Some(Farewell { mark, outcome: touchpoint.outcome });
@@ -143,8 +172,9 @@ impl Fold {
 
     /// What every rule makes of the cycle, those included whose time has not come.
     pub(super) fn flags(&self, strategy: &Strategy) -> Vec<Flag> {
-        let mut flags = Vec::new();
-        let cycle = CycleView { strategy, segment: self.segment, close: self.close() };
+        let mut flags = Vec::with_capacity(self.memories.len());
+        let first = Mark { index: 0, at: self.first };
+        let cycle = CycleView { strategy, segment: self.segment, first, close: self.close() };
         for (position, (rule, memory)) in strategy.rules.iter().zip(&self.memories).enumerate() {
             if applies(rule, self.segment) {
                 memory.flags(&cycle, rule, position, &mut flags);
@@ -156,7 +186,7 @@ impl Fold {
     /// When the cycle's time for amendments ends: not before its last open moment has ended. What would be raised later is no flag.
     pub(super) fn final_at(&self, flags: &[Flag]) -> Timestamp {
         let base = self.base_final_at();
-        let mut spans: Vec<_> = flags.iter().map(|flag| (flag.raised_at, flag.end())).collect();
+        let mut spans: SmallVec<[_; 16]> = flags.iter().map(|flag| (flag.raised_at, flag.end())).collect();
         spans.sort_unstable();
         spans.iter().fold(base, |latest, (raised_at, end)| if *raised_at <= latest { latest.max(*end) } else { latest })
     }

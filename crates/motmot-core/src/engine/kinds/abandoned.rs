@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use crate::touchpoint::{Outcome, Stage};
 
 use super::super::flag::Flag;
-use super::super::fold::{Mark, Step};
+use super::super::fold::Step;
 use super::Moving;
 use super::missing::by_close;
 
@@ -20,7 +20,6 @@ struct Left {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Abandoned {
-    anchor: Option<Mark>,
     left: Option<Left>,
     /// Whether the rule is about the last touchpoint, should the customer not come back.
     last_matches: bool,
@@ -32,7 +31,6 @@ impl Abandoned {
         let touchpoint = step.touchpoint;
         let matches = rule.filter.matches(touchpoint);
         let is_farewell = touchpoint.stage == Stage::Farewell;
-        self.anchor.get_or_insert(step.mark);
         if let Some(previous) = step.previous {
             let silent_until = previous.plus(step.inactivity_ms);
             if !step.after_farewell && self.last_matches && silent_until < step.mark.at {
@@ -55,7 +53,7 @@ impl Abandoned {
     }
 
     pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {
-        let Some(anchor) = self.anchor else { return };
+        let anchor = moving.cycle.first;
         let silent = !self.farewell && self.last_matches;
         if let Some(left) = self.left {
             let flag = if left.by_silence { moving.flag_deadline(anchor, left.at) } else { moving.flag_at(anchor, left.at) };

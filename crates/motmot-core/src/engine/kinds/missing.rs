@@ -9,35 +9,33 @@ use super::Moving;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Missing {
-    /// The cycle's first touchpoint, if the rule is about it.
-    anchor: Option<Mark>,
+    /// Whether the rule is about the cycle's first touchpoint.
+    applies: bool,
     after: Option<Timestamp>,
     found: Option<Timestamp>,
-    /// The last match: it may share its instant with an `after` that is sorted behind it.
-    recent: Option<Timestamp>,
 }
 
 impl Missing {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
         let Kind::Missing { expects, after, .. } = &rule.kind else { return };
         if step.mark.index == 0 {
-            self.anchor = rule.filter.matches(step.touchpoint).then_some(step.mark);
-        }
-        if expects.matches(step.touchpoint) {
-            self.recent = Some(step.mark.at);
-            if self.found.is_none() && (after.is_none() || self.after.is_some()) {
-                self.found = Some(step.mark.at);
-            }
+            self.applies = rule.filter.matches(step.touchpoint);
         }
         if self.after.is_none() && after.as_ref().is_some_and(|filter| filter.matches(step.touchpoint)) {
             self.after = Some(step.mark.at);
-            self.found = self.recent.filter(|at| *at == step.mark.at);
+            self.found = step.peer(|t, _| expects.matches(t)).map(|(mark, _)| mark.at);
+        }
+        if self.found.is_none() && (after.is_none() || self.after.is_some()) && expects.matches(step.touchpoint) {
+            self.found = Some(step.mark.at);
         }
     }
 
     pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {
         let Kind::Missing { after, within_ms, .. } = &moving.rule.kind else { return };
-        let Some(anchor) = self.anchor else { return };
+        if !self.applies {
+            return;
+        }
+        let anchor = moving.cycle.first;
         let flag = match (after, within_ms, self.after) {
             (Some(_), _, None) => return,
             (Some(_), Some(within), Some(since)) => {

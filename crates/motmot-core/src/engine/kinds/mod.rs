@@ -8,8 +8,6 @@ mod promise;
 mod slow;
 mod unverified;
 
-use smallvec::SmallVec;
-
 use crate::strategy::{Kind, Rule, Strategy};
 use crate::time::Timestamp;
 
@@ -22,6 +20,8 @@ pub(super) struct CycleView<'a> {
     pub(super) strategy: &'a Strategy,
     /// The cycle's segment.
     pub(super) segment: usize,
+    /// The cycle's first touchpoint.
+    pub(super) first: Mark,
     pub(super) close: Close,
 }
 
@@ -75,7 +75,7 @@ struct Cure {
 /// What one rule remembers of one cycle.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
-    cures: SmallVec<[Cure; 0]>,
+    cures: Vec<Cure>,
     of_kind: OfKind,
 }
 
@@ -106,7 +106,7 @@ impl Memory {
             Kind::Handoffs { .. } => OfKind::Handoffs(order::Handoffs::default()),
             Kind::OutOfOrder { .. } => OfKind::OutOfOrder(order::OutOfOrder::default()),
         };
-        Self { cures: SmallVec::new(), of_kind }
+        Self { cures: Vec::new(), of_kind }
     }
 
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {

@@ -1,6 +1,5 @@
 //! `handoffs` and `out_of_order`: once a cycle, and no cure of their own.
 
-use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::strategy::{Kind, Rule};
@@ -16,7 +15,7 @@ const MAX_PERSONS: usize = 256;
 
 /// Each new person, and the touchpoint that brought them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Handoffs(SmallVec<[(u64, Mark); 1]>);
+pub(super) struct Handoffs(Vec<(u64, Mark)>);
 
 impl Handoffs {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {

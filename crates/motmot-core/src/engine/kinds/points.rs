@@ -1,7 +1,5 @@
 //! The kinds that flag single touchpoints: `unmet`, `low_rating`, `lacking`, `unacknowledged`.
 
-use smallvec::SmallVec;
-
 use crate::strategy::{Kind, Rule};
 use crate::touchpoint::{ActorKind, Initiator, Intent, Outcome, Stage, Touchpoint};
 
@@ -26,7 +24,7 @@ struct Point {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Points(SmallVec<[Point; 1]>);
+pub(super) struct Points(Vec<Point>);
 
 impl Points {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {

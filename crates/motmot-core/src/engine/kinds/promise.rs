@@ -1,11 +1,10 @@
 //! `broken_promise`: due and not kept; waited longer than announced.
 
-use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::strategy::{Kind, Rule};
 use crate::time::Timestamp;
-use crate::touchpoint::{Outcome, Stage};
+use crate::touchpoint::{Outcome, Stage, Touchpoint};
 
 use super::super::flag::{Flag, PromiseRef};
 use super::super::fold::{Mark, Step};
@@ -35,11 +34,8 @@ struct Wait {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Promises {
-    given: SmallVec<[Given; 1]>,
-    waits: SmallVec<[Wait; 1]>,
-    /// The first answer and the first farewell of the latest instant: they may be sorted before the announcement of that instant.
-    recent_answer: Option<End>,
-    recent_stop: Option<End>,
+    given: Vec<Given>,
+    waits: Vec<Wait>,
 }
 
 impl Promises {
@@ -51,7 +47,8 @@ impl Promises {
                 given.kept = Some(step.mark.at);
             }
         }
-        self.end_waits(step);
+        let stops = touchpoint.stage == Stage::Farewell;
+        self.end_waits(step, stops);
         if !rule.filter.matches(touchpoint) {
             return;
         }
@@ -63,28 +60,22 @@ impl Promises {
             self.given.push(Given { anchor: step.mark, which, id, due, kept });
         }
         if let Some(announced_ms) = touchpoint.announced_wait_ms.filter(|_| about(WAIT)) {
-            let now = |end: Option<End>| end.filter(|end| end.mark.at == step.mark.at);
-            let (answered, stop) = (now(self.recent_answer), now(self.recent_stop));
+            // the answer, or the farewell, may be the same touchpoint, or one of the same instant
+            let answered = step.peer(|t, _| answers(t)).map(End::at).or(answers(touchpoint).then_some(End::of(step)));
+            let stop = step.peer(|t, _| t.stage == Stage::Farewell).map(End::at).or(stops.then_some(End::of(step)));
             self.waits.push(Wait { anchor: step.mark, announced_ms, answered, stop });
         }
     }
 
-    fn end_waits(&mut self, step: &Step<'_>) {
-        let touchpoint = step.touchpoint;
-        let answers = touchpoint.stage == Stage::Fulfilment && matches!(touchpoint.outcome, Outcome::Met | Outcome::PartlyMet);
-        let stops = touchpoint.stage == Stage::Farewell;
+    fn end_waits(&mut self, step: &Step<'_>, stops: bool) {
         let end = End::of(step);
+        let is_answer = answers(step.touchpoint);
         for wait in &mut self.waits {
-            if answers {
+            if is_answer {
                 wait.answered.get_or_insert(end);
             }
             if stops {
                 wait.stop.get_or_insert(end);
-            }
-        }
-        for (happened, recent) in [(answers, &mut self.recent_answer), (stops, &mut self.recent_stop)] {
-            if happened && recent.is_none_or(|r| r.mark.at != step.mark.at) {
-                *recent = Some(end);
             }
         }
     }
@@ -113,4 +104,9 @@ impl Promises {
             }));
         }
     }
+}
+
+/// Whether a touchpoint is what a wait was for.
+fn answers(touchpoint: &Touchpoint<'_>) -> bool {
+    touchpoint.stage == Stage::Fulfilment && matches!(touchpoint.outcome, Outcome::Met | Outcome::PartlyMet)
 }

@@ -1,9 +1,7 @@
 //! `slow`: from A to B took, or is taking, too long.
 
-use smallvec::SmallVec;
-
 use crate::strategy::{Kind, Rule};
-use crate::touchpoint::Stage;
+use crate::touchpoint::{Stage, Touchpoint};
 
 use super::super::flag::Flag;
 use super::super::fold::{Mark, Step};
@@ -21,6 +19,10 @@ impl End {
     pub(super) fn of(step: &Step<'_>) -> Self {
         Self { mark: step.mark, waited_ms: step.touchpoint.waited_ms }
     }
+
+    pub(super) fn at((mark, touchpoint): (Mark, Touchpoint<'_>)) -> Self {
+        Self { mark, waited_ms: touchpoint.waited_ms }
+    }
 }
 
 /// One measurement: of the cycle, or of one need.
@@ -33,19 +35,8 @@ struct Wait {
     stop: Option<End>,
 }
 
-/// Something that matched at the latest instant: A and B may be of one instant with B sorted before A.
-#[derive(Clone, Copy, Debug)]
-struct Recent {
-    end: End,
-    concerns: NeedSet,
-}
-
 #[derive(Clone, Debug, Default)]
-pub(super) struct Slow {
-    waits: SmallVec<[Wait; 1]>,
-    recent_to: Option<Recent>,
-    recent_stop: Option<Recent>,
-}
+pub(super) struct Slow(Vec<Wait>);
 
 impl Slow {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
@@ -55,7 +46,7 @@ impl Slow {
         let is_to = to.matches(step.touchpoint);
         let is_stop = step.touchpoint.stage == Stage::Farewell;
         let end = End::of(step);
-        for wait in &mut self.waits {
+        for wait in &mut self.0 {
             if is_to && wait.to.is_none() && concerned(wait.need, concerns) {
                 wait.to = Some(end);
             }
@@ -63,17 +54,16 @@ impl Slow {
                 wait.stop = Some(end);
             }
         }
-        remember(&mut self.recent_to, is_to, step);
-        remember(&mut self.recent_stop, is_stop, step);
         if !(rule.filter.matches(step.touchpoint) && from.matches(step.touchpoint)) {
             return;
         }
-        let recent = |recent: &Option<Recent>| recent.filter(|r| r.end.mark.at == step.mark.at);
         let mut begin = |need: Option<usize>| {
-            if self.waits.iter().all(|wait| wait.need != need) {
-                let to = recent(&self.recent_to).filter(|r| concerned(need, r.concerns)).map(|r| r.end);
-                let stop = recent(&self.recent_stop).map(|r| r.end);
-                self.waits.push(Wait { need, from: step.mark, to, stop });
+            if self.0.iter().all(|wait| wait.need != need) {
+                // what matches `to` may be the same touchpoint, or one of the same instant
+                let to = step.peer(|t, concerns| to.matches(t) && concerned(need, concerns)).map(End::at);
+                let to = to.or(is_to.then_some(end));
+                let stop = step.peer(|t, _| t.stage == Stage::Farewell).map(End::at).or(is_stop.then_some(end));
+                self.0.push(Wait { need, from: step.mark, to, stop });
             }
         };
         if *each_need { concerns.iter().for_each(|position| begin(Some(position))) } else { begin(None) }
@@ -82,7 +72,7 @@ impl Slow {
     pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {
         let Kind::Slow { limit_ms, business_hours, .. } = &moving.rule.kind else { return };
         let limit = limit_ms.of(moving.cycle.segment);
-        for wait in &self.waits {
+        for wait in &self.0 {
             let stop = wait.stop.filter(|stop| wait.to.is_none_or(|to| stop.mark.index < to.mark.index));
             let due = moving.plus(wait.from.at, limit, *business_hours);
             let flag = overdue(moving, wait.from, due, limit, *business_hours, if stop.is_some() { None } else { wait.to }, stop);
@@ -91,13 +81,6 @@ impl Slow {
                 moving.cured(Flag { need: wait.need, ..flag }, own)
             }));
         }
-    }
-}
-
-/// Keeps the first match of an instant.
-fn remember(recent: &mut Option<Recent>, matches: bool, step: &Step<'_>) {
-    if matches && recent.is_none_or(|r| r.end.mark.at != step.mark.at) {
-        *recent = Some(Recent { end: End::of(step), concerns: step.bearing.concerns });
     }
 }
 

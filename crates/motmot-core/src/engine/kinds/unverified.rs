@@ -1,7 +1,5 @@
 //! `unverified`: a need fulfilled and never verified, or not checked again.
 
-use smallvec::SmallVec;
-
 use crate::strategy::{Kind, Rule};
 use crate::time::Timestamp;
 
@@ -20,7 +18,7 @@ struct Fulfilled {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unverified(SmallVec<[Fulfilled; 1]>);
+pub(super) struct Unverified(Vec<Fulfilled>);
 
 impl Unverified {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
