@@ -3,6 +3,7 @@
 use std::io::BufRead;
 use std::sync::Arc;
 
+use motmot_core::codec::Take;
 use motmot_core::cycle::CycleRecord;
 use motmot_core::{Moment, Touchpoint};
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 
+use crate::datum::{NotQuick, Quick};
 use crate::error::{DecodeError, SchemaError};
 use crate::schema::{RecordType, WriterSchema, known};
 
@@ -97,7 +99,7 @@ impl Reader {
             return Err(DecodeError::WrongRecord { found: writer.record(), wanted });
         }
         let mut rest = datum;
-        let record = take(writer, &mut rest)?;
+        let record = take(writer, &mut rest, |datum| T::deserialize(datum))?;
         if rest.is_empty() { Ok(record) } else { Err(DecodeError::TrailingBytes { record: wanted, count: rest.len() }) }
     }
 
@@ -113,10 +115,26 @@ impl Reader {
     }
 }
 
-/// Takes one record from the front of `bytes`. After an [`DecodeError::UnusableValue`] `bytes` begins after the record, after any
-/// other error it is where it was.
+/// Takes one record from the front of `bytes`; `quick` does it without the schema, where that is the current one. After an
+/// [`DecodeError::UnusableValue`] `bytes` begins after the record, after any other error it is where it was.
 #[inline]
-pub(crate) fn take<'a, T: Deserialize<'a>>(writer: &WriterSchema, bytes: &mut &'a [u8]) -> Result<T, DecodeError> {
+pub(crate) fn take<'a, T: Deserialize<'a>>(
+    writer: &WriterSchema,
+    bytes: &mut &'a [u8],
+    quick: impl FnOnce(&mut Quick<'a>) -> Result<T, NotQuick>,
+) -> Result<T, DecodeError> {
+    if writer.is_current() {
+        let mut datum = Quick(Take(bytes));
+        if let Ok(record) = quick(&mut datum) {
+            *bytes = datum.0.0;
+            return Ok(record);
+        }
+    }
+    resolve(writer, bytes)
+}
+
+/// Takes one record as its writer's schema has it: absent fields are at their defaults, unknown ones are skipped.
+fn resolve<'a, T: Deserialize<'a>>(writer: &WriterSchema, bytes: &mut &'a [u8]) -> Result<T, DecodeError> {
     let mut state = state(writer, bytes);
     match T::deserialize(state.deserializer()) {
         Ok(record) => {
@@ -164,5 +182,40 @@ fn looks_like(value: &[u8]) -> String {
         [b'{' | b'[', ..] => "it looks like JSON".to_owned(),
         [0xC3, 0x01, ..] => format!("it breaks off after {} bytes, within the framing", value.len()),
         _ => format!("it begins with {}", value.iter().take(4).map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::parse_json_line;
+
+    /// What is read without the schema must be what the schema says, whatever the bytes are.
+    #[test]
+    fn the_quick_way_never_differs_from_the_schemas() {
+        let line = br#"{"event_id": "e1", "occurred_at": 1772357400000, "stage": "farewell", "channel": "phone", "site": "voice", "outcome": "met",
+            "seq": -3, "intent": "praise", "actor": {"kind": "person", "id": "avni", "named": true}, "waited_ms": 90000, "rating": 5,
+            "sentiment": 0.25, "promises": [{"promise_id": "p", "kind": "call_back", "due_at": 1}], "kept_promises": ["a", "b"],
+            "door_open": true, "attributes": {"x": "1", "y": "2"}}"#;
+        let mut value = Vec::new();
+        crate::Writer::new().touchpoint(&parse_json_line(line).unwrap().touchpoint, &mut value).unwrap();
+        let datum = value.split_off(10);
+        let writer = RecordType::Touchpoint.current();
+        let (mut read, mut refused) = (0, 0);
+        for position in 0..datum.len() {
+            for byte in [0, 1, 2, 3, 4, 0x7f, 0x80, 0xff] {
+                let mut changed = datum.clone();
+                changed[position] = byte;
+                let (mut quick, mut slow) = (Quick(Take(&changed)), changed.as_slice());
+                let Ok(touchpoint) = Touchpoint::deserialize(&mut quick) else {
+                    refused += 1;
+                    continue;
+                };
+                read += 1;
+                assert_eq!(resolve(writer, &mut slow), Ok(touchpoint), "byte {byte} at {position}");
+                assert_eq!(quick.0.0, slow, "byte {byte} at {position}");
+            }
+        }
+        assert!(read > 100 && refused > 100, "{read} read, {refused} refused");
     }
 }

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::error::SchemaError;
 
+type Refused = serde_avro_fast::schema::SchemaError;
+
 /// The types of records, each with its own schema. `{}` is the bare name, `{:#}` the name with its article.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecordType {
@@ -106,6 +108,7 @@ pub struct WriterSchema {
     /// As Avro's Rust and Python libraries have it: their canonical form keeps `{"type":"long"}` of a type that was stripped of its
     /// logical type, where Java's, and the specification's rule, is `"long"`. Their producers must be understood too.
     unstripped_fingerprint: u64,
+    current: bool,
     fast: serde_avro_fast::Schema,
 }
 
@@ -135,11 +138,13 @@ impl WriterSchema {
         let with_our_symbols = with_known_symbols(json, reader(record)).map_err(|e| not_a_schema(&e))?;
         SchemaCompatibility::can_read(&with_our_symbols, &ours)
             .map_err(|e| SchemaError::Incompatible { record, detail: e.to_string() })?;
-        let fast: serde_avro_fast::Schema = json.parse().map_err(|e: serde_avro_fast::schema::SchemaError| not_a_schema(&e))?;
+        let fast: serde_avro_fast::Schema = json.parse().map_err(|e: Refused| not_a_schema(&e))?;
         let fingerprint = u64::from_le_bytes(*fast.rabin_fingerprint());
         let unstripped = theirs.fingerprint::<Rabin>().bytes;
         let unstripped_fingerprint = unstripped.first_chunk().map_or(fingerprint, |bytes| u64::from_le_bytes(*bytes));
-        Ok(Self { record, fingerprint, unstripped_fingerprint, fast })
+        let current: serde_avro_fast::Schema = reader(record).parse().map_err(|e: Refused| not_a_schema(&e))?;
+        let current = current.rabin_fingerprint() == fast.rabin_fingerprint();
+        Ok(Self { record, fingerprint, unstripped_fingerprint, current, fast })
     }
 
     /// What it describes.
@@ -156,6 +161,11 @@ impl WriterSchema {
     #[inline]
     pub(crate) const fn has(&self, fingerprint: u64) -> bool {
         self.fingerprint == fingerprint || self.unstripped_fingerprint == fingerprint
+    }
+
+    /// Whether its records lie as this version's types do.
+    pub(crate) const fn is_current(&self) -> bool {
+        self.current
     }
 
     pub(crate) const fn fast(&self) -> &serde_avro_fast::Schema {

@@ -4,11 +4,14 @@ use std::io::{BufRead, Read as _};
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
+use motmot_core::Touchpoint;
+use serde::Deserialize;
 
 use super::error::{FileError, RecordError};
 use super::input::{Input, InputError};
 use super::{CODEC, Codec, MAGIC, SCHEMA};
 use crate::arrived::Arrived;
+use crate::datum::{NotQuick, Quick};
 use crate::error::{DecodeError, SchemaError};
 use crate::json::validate;
 use crate::read::take;
@@ -189,6 +192,13 @@ impl Block {
     }
 }
 
+/// A record that lies as [`super::schema`] has it.
+#[inline]
+fn quick<'b>(datum: &mut Quick<'b>) -> Result<Arrived<'b>, NotQuick> {
+    let touchpoint = Touchpoint::deserialize(&mut *datum)?;
+    Ok(Arrived { touchpoint, arrived_at: Option::deserialize(datum)? })
+}
+
 /// The touchpoints of a block. A record that cannot be used is an error and not the end; damage is the end of the block.
 #[derive(Debug)]
 pub struct Touchpoints<'b> {
@@ -208,7 +218,7 @@ impl<'b> Iterator for Touchpoints<'b> {
         }
         let number = self.next;
         self.next += 1;
-        let taken = take(&block.header.writer, &mut self.rest);
+        let taken = take(&block.header.writer, &mut self.rest, quick);
         let checked = taken.and_then(|arrived: Arrived<'b>| validate(&arrived).map(|()| arrived).map_err(DecodeError::from));
         Some(checked.map_err(|error| {
             let mut lost = 1;

@@ -78,3 +78,15 @@ fn a_fingerprint_names_one_record_type() {
         assert_eq!(same.count(), 1);
     }
 }
+
+#[test]
+fn the_page_about_records_names_them_all() {
+    let page = include_str!("../../../../docs/records.md");
+    for record in RecordType::ALL {
+        let fingerprint = hex(&record.current().fingerprint().to_le_bytes());
+        assert!(page.contains(&format!("| `motmot.{}` | `{fingerprint}` |", record.name())), "{record}");
+    }
+    for reason in motmot_wire::DecodeError::REASONS {
+        assert!(page.contains(&format!("| `{reason}` |")), "{reason}");
+    }
+}

@@ -1,9 +1,7 @@
 //! The encoder: serde in, Avro's binary form out.
 //!
-//! It knows no schema. The core's types have the fields of their schemas in the schemas' order, their words in the order of the
-//! enums' symbols, and each option is a union of null and a type; so Avro's binary form is what serde says, one value after another.
-//! The property tests hold that against the reference implementation, which decodes by the schema. An encoder that is led by the
-//! schema was tried (`serde_avro_fast`): it calls itself a format for people, so instants would come out as texts.
+//! An encoder that is led by the schema was tried (`serde_avro_fast`): it calls itself a format for people, so instants would come
+//! out as texts.
 
 use std::fmt;
 
