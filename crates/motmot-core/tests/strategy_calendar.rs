@@ -159,7 +159,7 @@ fn plans() -> impl Generator<Value = (Plan, Timestamp)> {
 use proptest::strategy::Strategy as Generator;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, rng_seed: RngSeed::Fixed(20_260_329), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, rng_seed: RngSeed::Fixed(20_260_329), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn between_is_what_a_look_at_each_minute_finds((plan, from) in plans(), length in 0..5 * 24 * HOUR) {

@@ -128,3 +128,16 @@ fn scalars_are_read_as_what_is_asked_for() {
          f.yaml:1:106: `inf` is out of range\n  mend: write a number from 0 to 1, without quotes",
     );
 }
+
+#[test]
+fn what_is_quoted_from_the_file_is_fit_for_a_terminal() {
+    let long = "x".repeat(5_000);
+    let mut problems = Problems::new("f.yaml");
+    let node = yaml::parse(&format!("[\"\\e[31mred\\nline\", {long}]"), &mut problems).unwrap();
+    for element in node.list_or_single() {
+        assert_eq!(element.word("a colour", &["red"], &mut problems), None);
+    }
+    let told = problems.to_string();
+    assert!(told.starts_with("f.yaml:1:2: `\u{fffd}[31mred\u{fffd}line` is not a colour\n  mend: "), "{told}");
+    assert!(told.len() < 1_500 && told.contains('…'), "{}", told.len());
+}

@@ -42,9 +42,9 @@ impl Problems {
         Self { file: file.to_owned(), list: Vec::new() }
     }
 
-    /// Adds one.
-    pub fn report(&mut self, place: Place, message: impl Into<String>, mend: impl Into<String>) {
-        self.list.push(Problem { place, message: message.into(), mend: mend.into() });
+    /// Adds one. Both texts are made fit for a terminal: one line, not endless, without control characters.
+    pub fn report(&mut self, place: Place, message: impl AsRef<str>, mend: impl AsRef<str>) {
+        self.list.push(Problem { place, message: fit_for_a_terminal(message.as_ref()), mend: fit_for_a_terminal(mend.as_ref()) });
     }
 
     /// The file's name, as it was given.
@@ -88,6 +88,16 @@ impl Problems {
             _ => Err(self),
         }
     }
+}
+
+/// What stands in the file is quoted in messages, and it may be anything.
+fn fit_for_a_terminal(text: &str) -> String {
+    const MOST: usize = 1_000;
+    let mut shown: String = text.chars().take(MOST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 impl fmt::Display for Problems {
