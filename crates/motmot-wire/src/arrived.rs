@@ -1,9 +1,11 @@
 //! A touchpoint of a file: with its own arrival, if the file has one.
 
+use std::fmt;
+
+use motmot_core::touchpoint::Invalid;
 use motmot_core::{Timestamp, Touchpoint};
 use serde::de::value::StrDeserializer;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
-use std::fmt;
 
 /// The name of the field that a file's records may have beside a touchpoint's.
 pub const ARRIVED_AT: &str = "arrived_at";
@@ -24,6 +26,18 @@ impl Arrived<'_> {
     /// When it arrived: its own arrival, else its occurrence.
     pub fn instant(&self) -> Timestamp {
         self.arrived_at.unwrap_or(self.touchpoint.occurred_at)
+    }
+
+    /// Checks what the types cannot, of the touchpoint and of its arrival.
+    ///
+    /// # Errors
+    /// The first thing found wrong.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        self.touchpoint.validate()?;
+        match self.arrived_at.filter(|at| !Timestamp::PLAUSIBLE.contains(at)) {
+            Some(at) => Err(Invalid::Implausible { field: ARRIVED_AT, at }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -54,12 +54,13 @@ impl RecordType {
 
     /// The schema that this version writes, parsed once.
     pub fn current(self) -> &'static Arc<WriterSchema> {
+        let [touchpoint, action, erasure, moment, cycle] = &*CURRENT;
         match self {
-            Self::Touchpoint => &CURRENT[0],
-            Self::Action => &CURRENT[1],
-            Self::Erasure => &CURRENT[2],
-            Self::Moment => &CURRENT[3],
-            Self::Cycle => &CURRENT[4],
+            Self::Touchpoint => touchpoint,
+            Self::Action => action,
+            Self::Erasure => erasure,
+            Self::Moment => moment,
+            Self::Cycle => cycle,
         }
     }
 

@@ -13,7 +13,6 @@ use super::{CODEC, Codec, MAGIC, SCHEMA};
 use crate::arrived::Arrived;
 use crate::datum::{NotQuick, Quick};
 use crate::error::{DecodeError, SchemaError};
-use crate::json::validate;
 use crate::read::take;
 use crate::schema::{RecordType, WriterSchema};
 
@@ -94,7 +93,7 @@ impl<R: BufRead> Iterator for Blocks<R> {
 
 fn header<R: BufRead>(input: &mut Input<R>) -> Result<Header, FileError> {
     let magic = input.up_to(MAGIC.len() as u64);
-    let (schema, codec, sync) = match magic {
+    let Metadata { schema, codec, sync } = match magic {
         Ok(magic) if magic == MAGIC => metadata(input),
         Ok(found) => return Err(FileError::NotAvro { found }),
         Err(e) => Err(e),
@@ -112,8 +111,15 @@ fn header<R: BufRead>(input: &mut Input<R>) -> Result<Header, FileError> {
     Ok(Header { writer, codec, sync })
 }
 
-/// Schema, codec and sync marker. The codec may be missing: null.
-fn metadata<R: BufRead>(input: &mut Input<R>) -> Result<(Vec<u8>, Vec<u8>, [u8; 16]), InputError> {
+/// What a header holds, as it lies there.
+struct Metadata {
+    schema: Vec<u8>,
+    /// If it is missing: null.
+    codec: Vec<u8>,
+    sync: [u8; 16],
+}
+
+fn metadata<R: BufRead>(input: &mut Input<R>) -> Result<Metadata, InputError> {
     let (mut schema, mut codec) = (None, Codec::Null.name().as_bytes().to_vec());
     let mut left = MAX_ENTRIES;
     loop {
@@ -140,7 +146,7 @@ fn metadata<R: BufRead>(input: &mut Input<R>) -> Result<(Vec<u8>, Vec<u8>, [u8; 
         }
     }
     let schema = schema.ok_or_else(|| InputError::Damaged("it has no schema".to_owned()))?;
-    Ok((schema, codec, input.array()?))
+    Ok(Metadata { schema, codec, sync: input.array()? })
 }
 
 /// Some records of a file, as they lie in it. It may be decoded on any thread.
@@ -219,7 +225,7 @@ impl<'b> Iterator for Touchpoints<'b> {
         let number = self.next;
         self.next += 1;
         let taken = take(&block.header.writer, &mut self.rest, quick);
-        let checked = taken.and_then(|arrived: Arrived<'b>| validate(&arrived).map(|()| arrived).map_err(DecodeError::from));
+        let checked = taken.and_then(|arrived: Arrived<'b>| arrived.validate().map(|()| arrived).map_err(DecodeError::from));
         Some(checked.map_err(|error| {
             let mut lost = 1;
             if matches!(error, DecodeError::Malformed { .. }) {

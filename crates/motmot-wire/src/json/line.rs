@@ -1,11 +1,10 @@
 //! Reading one line.
 
-use motmot_core::Timestamp;
 use motmot_core::touchpoint::Invalid;
 use serde::Deserialize;
 
 use super::strict::{Strict, Trace};
-use crate::arrived::{ARRIVED_AT, Arrived};
+use crate::arrived::Arrived;
 
 /// Why a line is no touchpoint. The caller knows the file and the line's number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +54,7 @@ pub fn parse_json_line(line: &[u8]) -> Result<Arrived<'_>, LineError> {
         Ok(arrived) => arrived,
         Err(e) => return Err(unreadable(&e, trace)),
     };
-    validate(&arrived)?;
+    arrived.validate()?;
     Ok(arrived)
 }
 
@@ -64,13 +63,4 @@ fn unreadable(error: &serde_json::Error, trace: Trace) -> LineError {
     let words = error.to_string();
     let detail = words.rsplit_once(" at line ").map_or(words.as_str(), |(detail, _)| detail);
     LineError::Unreadable { field: trace.into_path(), column: error.column(), detail: detail.to_owned() }
-}
-
-/// Checks the touchpoint and its arrival.
-pub(crate) fn validate(arrived: &Arrived<'_>) -> Result<(), Invalid> {
-    arrived.touchpoint.validate()?;
-    match arrived.arrived_at.filter(|at| !Timestamp::PLAUSIBLE.contains(at)) {
-        Some(at) => Err(Invalid::Implausible { field: ARRIVED_AT, at }),
-        None => Ok(()),
-    }
 }

@@ -6,6 +6,5 @@ mod line;
 mod object;
 mod strict;
 
-pub(crate) use line::validate;
 pub use line::{LineError, parse_json_line};
 pub use object::write_json_line;
