@@ -16,6 +16,8 @@ pub(super) struct Cycle {
     pub(super) id: Box<str>,
     /// Which return under this id, from 1.
     pub(super) instance: i32,
+    /// When the instance before it ended: what occurred up to then belongs to that one, and is late.
+    pub(super) frozen_until: Timestamp,
     /// Put together by gaps, not by an id of the source's.
     pub(super) assembled: bool,
     /// More touchpoints came than are kept.
@@ -32,7 +34,8 @@ impl Cycle {
     pub(super) fn new(strategy: &Strategy, key: &str, id: &str, instance: i32, touchpoints: Touchpoints) -> Self {
         let fold = Fold::of(strategy, &touchpoints);
         let (key, id) = (key.into(), id.into());
-        Self { key, id, instance, assembled: false, truncated: false, touchpoints, fold, told: Vec::new(), told_row: 0 }
+        let (assembled, truncated, frozen_until) = (false, false, Timestamp::MIN);
+        Self { key, id, instance, frozen_until, assembled, truncated, touchpoints, fold, told: Vec::new(), told_row: 0 }
     }
 
     /// Adds a touchpoint, unless it is known or one too many.

@@ -122,6 +122,9 @@ impl<C: Cold> Engine<C> {
         };
         if let Some(cycle) = self.shelf.cycle_mut(slot) {
             if !cycle.is_final(&strategy, stream_time) {
+                if touchpoint.occurred_at <= cycle.frozen_until {
+                    return Ok(Verdict::Late);
+                }
                 let verdict = cycle.add(&strategy, touchpoint, offset);
                 if matches!(verdict, Verdict::Folded | Verdict::Overflow) {
                     self.shelf.touch(slot);
@@ -148,8 +151,12 @@ impl<C: Cold> Engine<C> {
             return Verdict::Late;
         }
         self.discard(slot);
-        let instance = if forgotten { 1 } else { remains.instance.saturating_add(1) };
-        self.open(&remains.key, &remains.id, instance, touchpoint, offset);
+        let (instance, frozen_until) =
+            if forgotten { (1, Timestamp::MIN) } else { (remains.instance.saturating_add(1), remains.final_at) };
+        let slot = self.open(&remains.key, &remains.id, instance, touchpoint, offset);
+        if let Some(cycle) = self.shelf.cycle_mut(slot) {
+            cycle.frozen_until = frozen_until;
+        }
         Verdict::Folded
     }
 

@@ -47,6 +47,7 @@ pub(super) fn write(body: &Body, wake_at: Timestamp, strategy: &Strategy, out: &
 
 fn write_cycle(cycle: &Cycle, strategy: &Strategy, out: &mut Vec<u8>) {
     out.put_i64(i64::from(cycle.instance));
+    out.put_i64(cycle.frozen_until.as_millis());
     out.put_u64(if cycle.assembled { ASSEMBLED } else { 0 } | if cycle.truncated { TRUNCATED } else { 0 });
     out.extend_from_slice(&cycle.told_row.to_le_bytes());
     out.put_u64(cycle.told.len() as u64);
@@ -97,12 +98,13 @@ pub(super) fn read(key: &str, cycle_id: Option<&str>, value: &[u8], strategy: &S
 
 fn read_cycle(key: &str, id: &str, from: &mut Take<'_>, strategy: &Strategy) -> Result<Cycle, Damaged> {
     let instance = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
+    let frozen_until = Timestamp::from_millis(from.i64()?);
     let flags = from.u64()?;
     let told_row = u64_le(from)?;
     let told = (0..from.count()?).map(|_| read_told(from, strategy)).collect::<Result<_, _>>()?;
     let touchpoints = Touchpoints::read(from)?;
     let cycle = Cycle::new(strategy, key, id, instance, touchpoints);
-    Ok(Cycle { assembled: flags & ASSEMBLED != 0, truncated: flags & TRUNCATED != 0, told, told_row, ..cycle })
+    Ok(Cycle { frozen_until, assembled: flags & ASSEMBLED != 0, truncated: flags & TRUNCATED != 0, told, told_row, ..cycle })
 }
 
 fn read_told(from: &mut Take<'_>, strategy: &Strategy) -> Result<Told, Damaged> {
