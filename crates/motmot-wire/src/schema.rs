@@ -132,14 +132,16 @@ impl WriterSchema {
 
     fn readable_as(json: &str, reader: fn(RecordType) -> &'static str) -> Result<Self, SchemaError> {
         let not_a_schema = |detail: &dyn fmt::Display| SchemaError::NotASchema { detail: detail.to_string() };
-        let theirs = apache_avro::Schema::parse_str(json).map_err(|e| not_a_schema(&e))?;
+        let value: Value = serde_json::from_str(json).map_err(|e| not_a_schema(&e))?;
+        check_names(&value)?;
+        let fast: serde_avro_fast::Schema = json.parse().map_err(|e: Refused| not_a_schema(&e))?;
+        let theirs = apache_avro::Schema::parse(&value).map_err(|e| not_a_schema(&e))?;
         let name = theirs.name().map_or_else(|| "no record".to_owned(), |name| name.fullname(None));
         let record = RecordType::of_fullname(&name).ok_or(SchemaError::NotOurs { name })?;
         let ours = apache_avro::Schema::parse_str(reader(record)).map_err(|e| not_a_schema(&e))?;
-        let with_our_symbols = with_known_symbols(json, reader(record)).map_err(|e| not_a_schema(&e))?;
+        let with_our_symbols = with_known_symbols(value, reader(record)).map_err(|e| not_a_schema(&e))?;
         SchemaCompatibility::can_read(&with_our_symbols, &ours)
             .map_err(|e| SchemaError::Incompatible { record, detail: e.to_string() })?;
-        let fast: serde_avro_fast::Schema = json.parse().map_err(|e: Refused| not_a_schema(&e))?;
         let fingerprint = u64::from_le_bytes(*fast.rabin_fingerprint());
         let unstripped = theirs.fingerprint::<Rabin>().bytes;
         let unstripped_fingerprint = unstripped.first_chunk().map_or(fingerprint, |bytes| u64::from_le_bytes(*bytes));
@@ -181,9 +183,29 @@ pub(crate) fn known() -> Vec<Arc<WriterSchema>> {
     RecordType::ALL.into_iter().map(|record| Arc::clone(record.current())).chain(earlier).collect()
 }
 
+/// Refuses names that are none, before the reference implementation sees them: it panics on them (`apache-avro` 0.21).
+fn check_names(schema: &Value) -> Result<(), SchemaError> {
+    match schema {
+        Value::String(name) if !is_name(name) => Err(SchemaError::NotASchema { detail: format!("`{name}` is no name") }),
+        Value::Array(entries) => entries.iter().try_for_each(check_names),
+        Value::Object(object) => {
+            let named = ["name", "type", "items", "values", "fields", "aliases"];
+            named.into_iter().filter_map(|key| object.get(key)).try_for_each(check_names)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && word.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    name.split('.').all(is_word)
+}
+
 /// The writer's schema, with each enum cut to the symbols that the reader's enum of that name has.
-fn with_known_symbols(writer: &str, reader: &str) -> Result<apache_avro::Schema, Box<dyn std::error::Error>> {
-    let mut writer: Value = serde_json::from_str(writer)?;
+fn with_known_symbols(mut writer: Value, reader: &str) -> Result<apache_avro::Schema, Box<dyn std::error::Error>> {
     let mut reader: Value = serde_json::from_str(reader)?;
     let mut known = Vec::new();
     each_enum(&mut reader, &mut |name, symbols| known.push((name.to_owned(), symbols.clone())));

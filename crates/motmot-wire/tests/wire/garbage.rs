@@ -3,7 +3,8 @@
 use motmot_core::Touchpoint;
 use motmot_wire::file::{Blocks, Codec};
 use motmot_wire::json::{parse_json_line, write_json_line};
-use motmot_wire::{Arrived, DeadLetter, Evidence, Reader, RecordType, Writer};
+use motmot_wire::schema::WriterSchema;
+use motmot_wire::{Arrived, DeadLetter, Evidence, Reader, RecordType, SchemaError, Writer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -108,6 +109,25 @@ proptest! {
         let header = motmot_wire::file::schema().len() + 60;
         let (header, body) = bytes.split_at(header.min(bytes.len()));
         read_file(&[header.to_vec(), mutated(body.to_vec(), &changes)].concat());
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_changed_schema_is_survived(changes in changes(), from in any::<Index>()) {
+        let schemas = RecordType::ALL.map(RecordType::json);
+        let schema = mutated(from.get(&schemas).as_bytes().to_vec(), &changes);
+        let _ = WriterSchema::parse(&String::from_utf8_lossy(&schema)).is_ok();
+    }
+}
+
+#[test]
+fn a_schema_with_a_name_that_is_none_is_refused() {
+    for (name, other) in
+        [("Initiator", "I~itiator"), ("\"string\"", "\"str ng\""), ("\"event_id\"", "\"\""), ("motmot", "mot..mot")]
+    {
+        let schema = RecordType::Touchpoint.json().replace(name, other);
+        assert!(matches!(WriterSchema::parse(&schema), Err(SchemaError::NotASchema { .. })), "{other}");
     }
 }
 
