@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, Sources};
+use crate::config::{Config, Origin, Sources};
 
 /// Reads the process's arguments. Help, version and mistakes are clap's own and end the process (exit code 0 or 2).
 pub(crate) fn parse() -> anyhow::Result<Cli> {
@@ -43,6 +43,16 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// As [`Settings::load`], but logs warnings only unless somebody asks for more: the demo's terminal is for its story.
+    pub(crate) fn load_quietly(&self) -> anyhow::Result<Config> {
+        let mut quiet = self.clone();
+        let said = Config::load(&Sources::of_process(self.config.clone(), self.options.clone()))?;
+        if said.origin("log.level") == Origin::Default {
+            quiet.options.push("log.level=warn".to_owned());
+        }
+        quiet.load()
+    }
+
     /// Merges the sources, and starts logging as they say.
     pub(crate) fn load(&self) -> anyhow::Result<Config> {
         let config = Config::load(&Sources::of_process(self.config.clone(), self.options.clone()))?;
@@ -108,11 +118,14 @@ pub(crate) struct Topics {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Strategy {
     /// Checks files and tells every mistake with its line and its mend
-    #[command(after_help = "Example:\n  motmot strategy check strategy.yaml")]
+    #[command(after_help = "Example:\n  motmot strategy check --explain strategy.yaml")]
     Check {
         /// The strategy files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Say in plain words what each rule demands
+        #[arg(long)]
+        explain: bool,
     },
     /// Prints the JSON Schema of the strategy file, for editors
     #[command(after_help = "Example:\n  motmot strategy schema > strategy.schema.json")]

@@ -13,6 +13,7 @@ mod http;
 mod lifecycle;
 mod logging;
 mod output;
+mod service;
 
 use std::process::ExitCode;
 

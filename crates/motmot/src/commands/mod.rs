@@ -1,14 +1,25 @@
 //! One module a subcommand: reads the configuration, calls the library that does the work, and tells the outcome.
 
+mod alerts;
+mod clients;
+mod roles;
 mod show_config;
+pub(crate) mod strategy;
 
 use crate::cli::{Cli, Command};
+use crate::demo;
 
 /// Does what the command line asks for.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { settings, command } = cli;
     match command {
+        Command::Worker => roles::run(&settings.load()?, roles::Role::Worker),
+        Command::Desk => roles::run(&settings.load()?, roles::Role::Desk),
+        Command::Run => roles::run(&settings.load()?, roles::Role::Both),
+        Command::Strategy(command) => strategy::run(&command),
+        Command::Alerts(command) => alerts::run(&command),
         Command::Config(arguments) => show_config::run(&settings, &arguments),
+        Command::Demo(arguments) => demo::run(&settings, arguments),
         _ => Ok(()),
     }
 }

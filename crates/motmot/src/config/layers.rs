@@ -152,10 +152,9 @@ fn check_property(property: &str) -> Result<(), String> {
 }
 
 fn unknown(key: &str) -> String {
-    let near = SETTINGS.iter().map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key)).max_by(|a, b| a.0.total_cmp(&b.0));
     let section = key.split('.').next().unwrap_or_default();
-    match near {
-        Some((likeness, near)) if likeness > 0.85 => format!("there is no key {key}; did you mean {near}?"),
+    match motmot_core::yaml::nearest(key, SETTINGS.iter().map(|setting| setting.key)) {
+        Some(near) => format!("there is no key {key}; did you mean {near}?"),
         _ if section == "kafka" => format!("there is no key {key}; librdkafka's own properties go below [kafka.properties]"),
         _ => format!("there is no key {key}; `motmot config` lists them all"),
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use layers::Sources;
-pub(crate) use settings::{SETTINGS, Setting};
+pub(crate) use settings::SETTINGS;
 pub(crate) use show::show;
 
 /// Everything that was found wrong with the configuration, one mistake a line.
@@ -97,6 +97,11 @@ impl Config {
     /// A duration; the settings' own check makes sure that it is one.
     pub(crate) fn duration(&self, key: &str) -> Duration {
         settings::parse_duration(self.text(key)).unwrap_or_default()
+    }
+
+    /// A number of bytes; the settings' own check makes sure that it is one.
+    pub(crate) fn bytes(&self, key: &str) -> usize {
+        settings::parse_bytes(self.text(key)).unwrap_or_default()
     }
 
     /// librdkafka's own properties, as the user set them, without the brokers.

@@ -31,6 +31,8 @@ pub(crate) enum Form {
     Number(u64, u64),
     /// A number with a unit: ms, s, m, h or d.
     Duration,
+    /// A number of bytes with a unit: KiB, MiB or GiB.
+    Bytes,
     /// `ADDRESS:PORT`.
     Address,
     /// A tracing filter: a level, or levels by module.
@@ -56,6 +58,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Form::Word(&["log_append", "producer"]),
         "log_append: the input topic must carry the broker's clock; producer: you vouch for the producers' clocks",
     ),
+    setting("input.schemas", "", Form::MaybeText, "files of newer writers' Avro schemas, separated by commas"),
     setting("strategy.file", "strategy.yaml", Form::Text, "the service strategy"),
     setting("worker.group", "motmot", Form::Text, "the consumer group of all workers of one installation"),
     setting("worker.instance", "", Form::MaybeText, "this worker's name in the group, the same after a restart; empty: the host's name"),
@@ -63,7 +66,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("worker.store", "motmot-store", Form::Text, "the folder of the state (RocksDB); may be lost, never shared"),
     setting("worker.commit_interval", "200ms", Form::Duration, "how long outputs wait for their transaction at most"),
     setting("worker.checkpoint_interval", "10s", Form::Duration, "how often the state goes to the store: what a crash costs to read again"),
-    setting("worker.max_hot_cycles", "200000", Form::Number(1_000, 1_000_000_000), "cycles kept in memory, per shard"),
+    setting("worker.checkpoint_records", "500000", Form::Number(1_000, 1_000_000_000), "a checkpoint also comes after so many records of a partition"),
+    setting("worker.tick_interval", "200ms", Form::Duration, "how often deadlines are looked at when no record comes"),
+    setting("worker.max_hot_cycles", "200000", Form::Number(1_000, 1_000_000_000), "cycles kept in memory, per shard; the others wait in the store"),
+    setting("worker.block_cache", "256MiB", Form::Bytes, "RocksDB's cache, for the whole process"),
+    setting("worker.write_buffers", "128MiB", Form::Bytes, "RocksDB's write buffers, for the whole process"),
     setting("http.listen", "127.0.0.1:9464", Form::Address, "where /metrics, /livez and /readyz are served"),
     setting("log.level", "info", Form::Filter, "error, warn, info, debug or trace; also by module: info,motmot_stream=debug"),
     setting("log.format", "text", Form::Word(&["text", "json"]), "one line for people, or one JSON object, per event on stderr"),
@@ -109,20 +116,25 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
     })
 }
 
-/// `90s`, `200ms`, `1h`: a whole number and one unit.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+/// `256MiB`: a whole number and one unit; at most a thousand GiB.
+pub(super) fn parse_bytes(text: &str) -> Option<usize> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (digits, unit) = text.split_at_checked(split)?;
-    let number: u64 = digits.parse().ok()?;
-    let millis = match unit.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
+    let shift = match unit.trim() {
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
         _ => return None,
     };
-    number.checked_mul(millis).filter(|millis| (1..=366 * 86_400_000).contains(millis)).map(Duration::from_millis)
+    let bytes = digits.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|bytes| (1..=1_000 << 30).contains(bytes))?;
+    usize::try_from(bytes).ok()
+}
+
+/// The duration that a value says, if it is one of at least a millisecond and at most a year.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    const YEAR_MS: u64 = 366 * 86_400_000;
+    let millis = motmot_core::yaml::parse_duration(text).ok().and_then(|millis| u64::try_from(millis).ok());
+    millis.filter(|millis| (1..=YEAR_MS).contains(millis)).map(Duration::from_millis)
 }
 
 impl Form {
@@ -134,6 +146,7 @@ impl Form {
             Self::Word(words) => words.contains(&text),
             Self::Number(low, high) => text.parse().is_ok_and(|number: u64| (low..=high).contains(&number)),
             Self::Duration => parse_duration(text).is_some(),
+            Self::Bytes => parse_bytes(text).is_some(),
             Self::Address => text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()),
             Self::Filter => crate::logging::filter(text).is_ok(),
         };
@@ -148,6 +161,7 @@ impl Form {
             Self::Word(words) => words.join(" or "),
             Self::Number(low, high) => format!("a whole number from {low} to {high}"),
             Self::Duration => "a whole number with a unit (ms, s, m, h, d), such as 10s".to_owned(),
+            Self::Bytes => "a whole number with a unit (KiB, MiB, GiB), such as 256MiB".to_owned(),
             Self::Address => "ADDRESS:PORT, such as 127.0.0.1:9464".to_owned(),
             Self::Filter => "a level (error, warn, info, debug, trace), or levels by module (info,motmot_stream=debug)".to_owned(),
         }

@@ -1,3 +1,4 @@
+use super::settings::Setting;
 use super::*;
 
 fn sources(file: &str, environment: &[(&str, &str)], options: &[&str]) -> (tempfile::TempDir, Sources) {
@@ -109,7 +110,7 @@ fn a_relative_path_in_the_file_is_meant_from_there() {
 fn the_reference_in_the_docs_names_every_key_with_its_default() {
     let docs = include_str!("../../../../docs/operations.md");
     for Setting { key, default, .. } in SETTINGS {
-        let row = format!("| `{key}` | {} |", if default.is_empty() { String::new() } else { format!("`{default}`") });
+        let row = if default.is_empty() { format!("| `{key}` | |") } else { format!("| `{key}` | `{default}` |") };
         assert!(docs.contains(&row), "docs/operations.md has no row `{row}`");
     }
 }

@@ -9,6 +9,8 @@ use super::story::{PHONE, Story, Who};
 
 /// What the recorded voice announces, however long the queue is.
 const ANNOUNCED_MS: i64 = 8_000;
+/// When the calls come fastest.
+const RUSH_MS: i64 = 40_000;
 /// When the third agent comes.
 const RELIEF_MS: i64 = 85_000;
 
@@ -27,16 +29,20 @@ pub(super) fn calls(chance: &mut Chance, roster: &mut Roster, start: Timestamp, 
         let vip = stories.len() % 6 == 5;
         let customer = if chance.between(0, 4) == 0 && !vip { roster.stranger() } else { roster.customer(vip) };
         stories.push(call(chance, &mut agents, customer, start, at_ms));
-        // From one call in five seconds to one in two; two agents bear one in three.
-        let slack = (length_ms - at_ms) * 3_000 / length_ms;
-        at_ms += chance.between(1_500, 2_500) + slack;
+        at_ms += chance.between(1_600, 2_400) + pause(at_ms);
     }
     stories
 }
 
+/// What lies between two calls beyond the least: two agents bear a call every three seconds. It is quiet at first, too much after
+/// half a minute, and quiet again from the relief on.
+fn pause(at_ms: i64) -> i64 {
+    if at_ms < RELIEF_MS { (RUSH_MS - at_ms).max(0) * 2_500 / RUSH_MS } else { 3_000 }
+}
+
 fn call(chance: &mut Chance, agents: &mut [Agent; 3], customer: Customer, start: Timestamp, at_ms: i64) -> Story {
     let need = chance.pick(&["balance", "transfer", "card", "loan", "online-banking"]);
-    let patience_ms = if customer.vip { 40_000 } else { chance.between(14_000, 26_000) };
+    let patience_ms = if customer.vip { 40_000 } else { chance.between(12_000, 22_000) };
     let mut story = Story::new(PHONE, customer, need, start.plus(at_ms));
     story.touch(0, Greeting, Met, Who::System("voice-menu"));
     story.touch(900, NeedDetection, Met, Who::System("voice-menu"));
@@ -58,6 +64,6 @@ fn call(chance: &mut Chance, agents: &mut [Agent; 3], customer: Customer, start:
     story.touch(answered_ms, Fulfilment, Met, who).waited_ms = Some(wait_ms);
     story.touch(answered_ms + service_ms - 1_000, Verification, Met, who);
     let farewell = story.touch(answered_ms + service_ms, Farewell, Met, who);
-    farewell.rating = Some(if wait_ms > 15_000 { 2 } else { 4 });
+    farewell.rating = Some(if wait_ms > 15_000 && chance.between(0, 1) == 0 { 2 } else { 4 });
     story
 }

@@ -1,0 +1,67 @@
+//! The configuration in the form in which the libraries want it.
+
+use motmot_desk::DeskConfig;
+use motmot_stream::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
+
+use crate::config::Config;
+
+/// How to reach Kafka.
+pub(crate) fn kafka(config: &Config) -> KafkaConfig {
+    KafkaConfig { brokers: config.text("kafka.brokers").to_owned(), properties: config.kafka_properties() }
+}
+
+/// The topics' names.
+pub(crate) fn topics(config: &Config) -> TopicNames {
+    TopicNames {
+        touchpoints: config.text("topics.touchpoints").to_owned(),
+        moments: config.text("topics.moments").to_owned(),
+        cycles: config.text("topics.cycles").to_owned(),
+        dead_letters: config.text("topics.dead_letters").to_owned(),
+    }
+}
+
+/// Whose clock the input's timestamps show.
+pub(crate) fn timestamps(config: &Config) -> InputTimestamps {
+    if config.text("input.timestamps") == "producer" { InputTimestamps::Producer } else { InputTimestamps::LogAppend }
+}
+
+/// The worker's part.
+pub(crate) fn worker(config: &Config) -> WorkerConfig {
+    let count = |key| usize::try_from(config.number(key)).unwrap_or(usize::MAX);
+    WorkerConfig {
+        kafka: kafka(config),
+        topics: topics(config),
+        input_timestamps: timestamps(config),
+        group: config.text("worker.group").to_owned(),
+        instance: instance(config),
+        shards: count("worker.shards"),
+        store: config.path("worker.store"),
+        commit_interval: config.duration("worker.commit_interval"),
+        checkpoint_interval: config.duration("worker.checkpoint_interval"),
+        checkpoint_records: config.number("worker.checkpoint_records"),
+        tick_interval: config.duration("worker.tick_interval"),
+        max_hot_cycles: count("worker.max_hot_cycles"),
+        block_cache_bytes: config.bytes("worker.block_cache"),
+        write_buffer_bytes: config.bytes("worker.write_buffers"),
+    }
+}
+
+/// The desk's part.
+pub(crate) fn desk(config: &Config) -> DeskConfig {
+    DeskConfig {
+        brokers: config.text("kafka.brokers").to_owned(),
+        topic: config.text("topics.moments").to_owned(),
+        properties: config.kafka_properties(),
+        ..DeskConfig::default()
+    }
+}
+
+/// The worker's name: as configured, else the host's, which stays the same after a restart.
+fn instance(config: &Config) -> String {
+    let configured = config.text("worker.instance").trim();
+    if !configured.is_empty() {
+        return configured.to_owned();
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if host.trim().is_empty() { "worker".to_owned() } else { host.trim().to_owned() }
+}

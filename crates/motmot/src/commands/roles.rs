@@ -1,0 +1,49 @@
+//! `motmot worker`, `motmot desk` and `motmot run`.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::service::{self, Service};
+use crate::{http, lifecycle};
+
+use super::{clients, strategy};
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Folds.
+    Worker,
+    /// Follows.
+    Desk,
+    /// Both.
+    Both,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Desk => "desk",
+            Self::Both => "worker and desk",
+        }
+    }
+}
+
+/// Runs until a signal comes or a part fails.
+pub(super) fn run(config: &Config, role: Role) -> anyhow::Result<()> {
+    let (strategy, text) = strategy::load(&config.path("strategy.file"))?;
+    let strategy = Arc::new(strategy);
+    let runtime = lifecycle::runtime()?;
+    // First of all that takes time: a busy address is a mistake that should be told at once.
+    let listener = runtime.block_on(http::bind(config.text("http.listen")))?;
+    let address = http::address(&listener)?;
+    let mut service = Service::new(role.name(), &strategy)?;
+    if role != Role::Desk {
+        service.start_worker(clients::worker(config), Arc::clone(&strategy), text)?;
+    }
+    if role != Role::Worker {
+        service.start_desk(clients::desk(config), strategy, |_| {})?;
+    }
+    tracing::info!("http://{address}/ says how it goes; SIGTERM or Ctrl-C stops it");
+    service.run(&runtime, listener, service::until_signal())
+}

@@ -1,0 +1,53 @@
+//! `motmot strategy`: checks strategy files, prints their schema, and loads one for every other command.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use motmot_core::Strategy;
+
+use crate::cli;
+use crate::failure::{AlreadyTold, Usage};
+use crate::output;
+
+/// Loads a strategy for a command that needs one.
+pub(crate) fn load(path: &Path) -> anyhow::Result<(Strategy, String)> {
+    let text = read(path)?;
+    match Strategy::load(&path.display().to_string(), &text) {
+        Ok(strategy) => Ok((strategy, text)),
+        Err(problems) => Err(Usage(format!("the strategy cannot be used:\n{problems}")).into()),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Usage(format!("the strategy {} cannot be read: {error}; is the path right?", path.display())).into())
+}
+
+pub(super) fn run(command: &cli::Strategy) -> anyhow::Result<()> {
+    match command {
+        cli::Strategy::Schema => output::text(motmot_core::strategy::SCHEMA).context("the schema cannot be written"),
+        cli::Strategy::Check { files, explain } => {
+            let good = files.iter().map(|file| check(file, *explain)).collect::<anyhow::Result<Vec<_>>>()?;
+            if good.into_iter().all(|good| good) { Ok(()) } else { Err(AlreadyTold.into()) }
+        }
+    }
+}
+
+/// Tells what a file holds, or what is wrong with it; whether it is good.
+fn check(path: &Path, explain: bool) -> anyhow::Result<bool> {
+    let text = read(path)?;
+    match Strategy::load(&path.display().to_string(), &text) {
+        Ok(strategy) => {
+            let Strategy { name, rules, hash, segments, .. } = &strategy;
+            output::line(format!("{}: good: strategy {name}, {} rules, version {hash:016x}", path.display(), rules.len()))?;
+            for rule in rules.iter().filter(|_| explain) {
+                output::line(format!("  {} ({}): {}", rule.id, rule.kind.name(), rule.words(segments)))?;
+            }
+            Ok(true)
+        }
+        Err(problems) => {
+            output::line(problems)?;
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Puts the demo together, and takes it apart again.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use motmot_core::{Strategy, Timestamp};
+use motmot_desk::{DeskConfig, Transition};
+use motmot_stream::{InputTimestamps, TopicNames, WorkerConfig};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::broker::Broker;
+use super::narrator::{KINDS_WANTED, Narrator, RECOVERED_WANTED};
+use super::source::Source;
+use super::{STRATEGY, now};
+use crate::cli::{Demo, Settings};
+use crate::config::{Config, Origin};
+use crate::failure::AlreadyTold;
+use crate::output::{self, Paint};
+use crate::service::Service;
+use crate::{http, lifecycle};
+
+/// `--check` without `--seconds`.
+const CHECK_SECONDS: u64 = 120;
+/// A group on the mock cluster takes three seconds to form.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// `motmot demo`.
+pub(crate) fn run(settings: &Settings, arguments: Demo) -> anyhow::Result<()> {
+    let config = settings.load_quietly()?;
+    let paint = Paint::for_stdout();
+    let strategy = Arc::new(Strategy::load("examples/demo/strategy.yaml", STRATEGY)?);
+    let runtime = lifecycle::runtime()?;
+    let listener = runtime.block_on(bind(&config))?;
+    let topics = TopicNames::default();
+    let broker = Broker::start(&topics)?;
+    let folder = tempfile::tempdir().context("the demo needs a temporary folder; is TMPDIR writable?")?;
+    output::line(greeting(&paint, &http::address(&listener)?.to_string(), &broker.address()))?;
+
+    let (lines, heard) = unbounded_channel();
+    // The bank opens when everybody is there; until then no touchpoint is sent, so none is told.
+    let narrator = Arc::new(Mutex::new(Narrator::new(now(), paint)));
+    let mut service = Service::new("demo", &strategy)?;
+    service.start_worker(worker(&broker, &topics, folder.path()), Arc::clone(&strategy), STRATEGY.to_owned())?;
+    let desk = DeskConfig { brokers: broker.address(), topic: topics.moments.clone(), ..DeskConfig::default() };
+    service.start_desk(desk, strategy, observer(Arc::clone(&narrator), lines))?;
+    let ready = service.readiness();
+    let source = Source::new(&broker.address(), &topics.touchpoints)?;
+    let shared = Arc::clone(&narrator);
+    let enough = service.run(&runtime, listener, async move {
+        wait_until(|| ready.iter().all(|(_, ready)| ready().is_ok())).await?;
+        let opened_at = now();
+        locked(&shared).open(opened_at);
+        play(source, arguments, opened_at, shared, heard).await
+    })?;
+    let summary = locked(&narrator).summary(now());
+    output::line(summary)?;
+    if arguments.check && !enough {
+        output::line(format!("\nThe check failed: {KINDS_WANTED} kinds and {RECOVERED_WANTED} recoveries were wanted."))?;
+        return Err(AlreadyTold.into());
+    }
+    Ok(())
+}
+
+/// Where the demo serves: as configured, or, if nobody configured it and the address is taken, anywhere.
+async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
+    match http::bind(config.text("http.listen")).await {
+        Err(_) if config.origin("http.listen") == Origin::Default => http::bind("127.0.0.1:0").await,
+        bound => bound,
+    }
+}
+
+fn worker(broker: &Broker, topics: &TopicNames, folder: &std::path::Path) -> WorkerConfig {
+    let mut config = WorkerConfig::new(broker.address(), "demo");
+    config.topics = topics.clone();
+    // The mock cluster has no clock of its own.
+    config.input_timestamps = InputTimestamps::Producer;
+    config.shards = 1;
+    config.store = folder.join("store");
+    config.block_cache_bytes = 16 << 20;
+    config.write_buffer_bytes = 8 << 20;
+    config
+}
+
+/// Turns what the desk hears into lines, on the desk's thread; they are printed elsewhere, because a terminal may block.
+fn observer(narrator: Arc<Mutex<Narrator>>, lines: UnboundedSender<String>) -> impl FnMut(&Transition<'_>) + Send + 'static {
+    move |transition| {
+        if let Some(line) = locked(&narrator).tell(transition.change, transition.moment) {
+            // After the end nobody reads them any more.
+            drop(lines.send(line));
+        }
+    }
+}
+
+/// Plays and prints until the time is over, Ctrl-C comes, or a check has seen enough; whether enough was seen.
+async fn play(
+    source: Source,
+    arguments: Demo,
+    opened_at: Timestamp,
+    narrator: Arc<Mutex<Narrator>>,
+    mut lines: UnboundedReceiver<String>,
+) -> anyhow::Result<bool> {
+    let seconds = arguments.seconds.or(arguments.check.then_some(CHECK_SECONDS));
+    let (stopper, stop) = lifecycle::stop();
+    let people = Arc::clone(&narrator);
+    let mut playing = tokio::spawn(source.play(arguments.seed, opened_at, move |customers| locked(&people).meet(customers), stop));
+    let time_is_over = async {
+        match seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => pending().await,
+        }
+    };
+    tokio::pin!(time_is_over);
+    let signal = lifecycle::signal_received();
+    tokio::pin!(signal);
+    loop {
+        tokio::select! {
+            Some(line) = lines.recv() => output::line(line)?,
+            () = &mut time_is_over => break,
+            signal = &mut signal => { signal?; break; }
+            played = &mut playing => { played??; }
+        }
+        if arguments.check && locked(&narrator).has_shown_enough() {
+            break;
+        }
+    }
+    stopper.stop();
+    if !playing.is_finished() {
+        playing.await??;
+    }
+    let enough = locked(&narrator).has_shown_enough();
+    Ok(enough)
+}
+
+async fn wait_until(ready: impl Fn() -> bool) -> anyhow::Result<()> {
+    let waiting = async {
+        while !ready() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(START_PATIENCE, waiting).await.context("worker and desk were not ready in 30 s: this machine is very busy, or it is a fault of motmot's")
+}
+
+fn locked(narrator: &Mutex<Narrator>) -> std::sync::MutexGuard<'_, Narrator> {
+    narrator.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn greeting(paint: &Paint, address: &str, broker: &str) -> String {
+    let bold = |text: &str| paint.bold(text);
+    format!(
+        "{title}\n\n  \
+         A simulated service (phone, branch, chat) sends touchpoints to a Kafka broker inside this process; motmot's\n  \
+         worker reconstructs every customer's service cycle and flags the critical moments of truth; its desk follows\n  \
+         them. One second here is one minute in the bank. The promises: examples/demo/strategy.yaml\n\n  \
+         metrics   {metrics}\n  readiness {ready}\n  broker    {broker}\n\n  \
+         Ctrl-C closes the bank.\n",
+        title = bold("A morning in a bank"),
+        metrics = bold(&format!("http://{address}/metrics")),
+        ready = bold(&format!("http://{address}/readyz")),
+    )
+}

@@ -1,0 +1,161 @@
+//! A worker, a desk, or both, running in this process behind one HTTP endpoint. `worker`, `desk`, `run` and the demo are made of it.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use motmot_core::Strategy;
+use motmot_desk::{Desk, DeskConfig, DeskHandle, Transition};
+use motmot_stream::{Shutdown, Worker, WorkerConfig, WorkerError};
+use prometheus::{IntGaugeVec, Opts, Registry};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::http::{self, Endpoint, Readiness};
+use crate::lifecycle;
+
+/// How long open connections may hold the end of the process up.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// How often it is looked whether the desk still runs.
+const DESK_CHECK: Duration = Duration::from_secs(1);
+
+/// What runs.
+pub(crate) struct Service {
+    role: &'static str,
+    registry: Registry,
+    shutdown: Shutdown,
+    worker: Option<RunningWorker>,
+    desk: Option<Arc<DeskHandle>>,
+}
+
+/// A worker's threads.
+struct RunningWorker {
+    health: Arc<motmot_stream::Health>,
+    ended: oneshot::Receiver<Result<(), WorkerError>>,
+}
+
+impl Service {
+    /// With nothing in it yet. `role` is told on the index page.
+    pub(crate) fn new(role: &'static str, strategy: &Strategy) -> anyhow::Result<Self> {
+        let registry = Registry::new();
+        let info = IntGaugeVec::new(Opts::new("motmot_info", "1: what runs here, as labels."), &["version", "role", "strategy", "strategy_hash"])?;
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), role, &strategy.name, &format!("{:016x}", strategy.hash)]).set(1);
+        registry.register(Box::new(info))?;
+        Ok(Self { role, registry, shutdown: Shutdown::new(), worker: None, desk: None })
+    }
+
+    /// Connects a worker, checks its topics, and starts its threads. Not from within an asynchronous task: it asks and waits.
+    pub(crate) fn start_worker(&mut self, config: WorkerConfig, strategy: Arc<Strategy>, text: String) -> anyhow::Result<()> {
+        tracing::info!(instance = config.instance, shards = config.shard_count(), brokers = config.kafka.brokers, "the worker starts");
+        let worker = Worker::new(config, strategy, text, &self.registry)?;
+        let health = worker.health();
+        let (sender, ended) = oneshot::channel();
+        let shutdown = self.shutdown.clone();
+        let thread = thread::Builder::new().name("motmot-worker".to_owned());
+        // Nobody hears of its end only when the process is over anyway.
+        thread.spawn(move || drop(sender.send(worker.run(&shutdown)))).context("the worker's thread cannot be started")?;
+        self.worker = Some(RunningWorker { health, ended });
+        Ok(())
+    }
+
+    /// Starts a desk. `observer` runs on its thread and must not block.
+    pub(crate) fn start_desk(
+        &mut self,
+        config: DeskConfig,
+        strategy: Arc<Strategy>,
+        observer: impl FnMut(&Transition<'_>) + Send + 'static,
+    ) -> anyhow::Result<()> {
+        tracing::info!(topic = config.topic, brokers = config.brokers, "the desk starts");
+        self.desk = Some(Arc::new(Desk::start_with(config, strategy, &self.registry, observer)?));
+        Ok(())
+    }
+
+    /// Whether all that was started does its work; else what it waits for.
+    pub(crate) fn readiness(&self) -> Vec<(&'static str, Readiness)> {
+        let mut parts: Vec<(&'static str, Readiness)> = Vec::new();
+        if let Some(worker) = &self.worker {
+            let health = Arc::clone(&worker.health);
+            parts.push(("worker", Box::new(move || health.obstacle().map_or(Ok(()), Err))));
+        }
+        if let Some(desk) = &self.desk {
+            let desk = Arc::clone(desk);
+            parts.push(("desk", Box::new(move || desk_readiness(&desk))));
+        }
+        parts
+    }
+
+    /// Serves until `until` comes to its end or a part fails; then stops everything in order. What `until` said is the outcome.
+    pub(crate) fn run<T>(
+        mut self,
+        runtime: &Runtime,
+        listener: TcpListener,
+        until: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        let endpoint = Endpoint { role: self.role, registry: self.registry.clone(), parts: self.readiness() };
+        let (stopper, stop) = lifecycle::stop();
+        runtime.block_on(async {
+            let mut server = tokio::spawn(http::serve(listener, endpoint, stop));
+            let outcome = tokio::select! {
+                said = until => said,
+                failed = self.failure() => Err(failed),
+                served = &mut server => Err(served.map_err(anyhow::Error::from).and_then(|served| served).err()
+                    .unwrap_or_else(|| anyhow!("the HTTP endpoint ended by itself"))),
+            };
+            let stopped = self.stop().await;
+            stopper.stop();
+            if !server.is_finished() {
+                // Too late is no failure: whoever asks so slowly gets no answer.
+                drop(tokio::time::timeout(LAST_ANSWERS, server).await);
+            }
+            outcome.and_then(|said| stopped.map(|()| said))
+        })
+    }
+
+    /// Comes to its end only when a part does.
+    async fn failure(&mut self) -> anyhow::Error {
+        let desk = self.desk.clone();
+        let desk_ends = async move {
+            while desk.as_ref().is_none_or(|desk| desk.alive()) {
+                tokio::time::sleep(DESK_CHECK).await;
+            }
+            anyhow!(motmot_desk::Trouble::Ended)
+        };
+        let worker_ends = async {
+            match &mut self.worker {
+                None => std::future::pending().await,
+                Some(worker) => match (&mut worker.ended).await {
+                    Ok(Err(error)) => anyhow!(error),
+                    Ok(Ok(())) | Err(_) => anyhow!("the worker ended by itself: this is a fault of motmot's, please report it"),
+                },
+            }
+        };
+        let failed = tokio::select! { failed = worker_ends => { self.worker = None; failed } failed = desk_ends => failed };
+        tracing::error!("{failed}");
+        failed
+    }
+
+    async fn stop(&mut self) -> anyhow::Result<()> {
+        self.shutdown.request();
+        let Some(worker) = self.worker.take() else { return Ok(()) };
+        worker.ended.await.unwrap_or(Ok(())).context("the worker did not stop in order; the next start reads again what it had not saved")
+    }
+}
+
+fn desk_readiness(desk: &DeskHandle) -> Result<(), String> {
+    match desk.trouble() {
+        // A desk that was ready stays so: cut off, it still shows what it knew last.
+        _ if desk.ready() && desk.alive() => Ok(()),
+        Some(trouble) => Err(trouble.to_string()),
+        None => Err("it has not yet read everything that was told before it started".to_owned()),
+    }
+}
+
+/// Returns when the process is asked to stop.
+pub(crate) async fn until_signal() -> anyhow::Result<()> {
+    let signal = lifecycle::signal_received().await?;
+    tracing::info!("{signal}: stopping");
+    Ok(())
+}
+
