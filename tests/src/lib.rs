@@ -1,1 +1,9 @@
 //! Shared support of the tests.
+
+pub mod desk;
+pub mod http;
+pub mod kafka;
+pub mod moments;
+pub mod process;
+pub mod prometheus;
+pub mod service;

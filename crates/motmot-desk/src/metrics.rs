@@ -50,6 +50,7 @@ pub(crate) struct Metrics {
     pub(crate) retracted: IntCounter,
     pub(crate) truncated: IntGauge,
     pub(crate) ready: IntGauge,
+    pub(crate) partitions: IntGauge,
     pub(crate) lag: IntGauge,
     pub(crate) last_record: Gauge,
     pub(crate) caught_up: Gauge,
@@ -96,6 +97,7 @@ impl Metrics {
                 "Open moments of overfull cycles: in no other gauge, they page nobody.",
             )?,
             ready: gauge("motmot_desk_ready", "1: the desk has read everything that was told before it started. 0: not yet.")?,
+            partitions: gauge("motmot_desk_partitions", "Partitions of the moments topic that the desk reads.")?,
             lag: gauge("motmot_desk_lag_records", "Records that the desk has still to read, over all partitions.")?,
             last_record: Gauge::new(
                 "motmot_desk_last_record_timestamp_seconds",
@@ -123,7 +125,7 @@ impl Metrics {
         for counter in [&metrics.told_late, &metrics.retracted, &metrics.records, &metrics.errors, &metrics.rebuilds] {
             registry.register(Box::new(counter.clone()))?;
         }
-        for gauge in [&metrics.truncated, &metrics.ready, &metrics.lag] {
+        for gauge in [&metrics.truncated, &metrics.ready, &metrics.partitions, &metrics.lag] {
             registry.register(Box::new(gauge.clone()))?;
         }
         for gauge in [&metrics.last_record, &metrics.caught_up] {

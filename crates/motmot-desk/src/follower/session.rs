@@ -129,6 +129,7 @@ impl Follower {
             patience = Duration::ZERO;
         }
         self.metrics.lag.set(session.progress.lag());
+        self.metrics.partitions.set(i64::try_from(session.progress.count()).unwrap_or(i64::MAX));
         Ok(())
     }
 

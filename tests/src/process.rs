@@ -1,0 +1,149 @@
+//! Programs that a test starts: found, waited for, and ended with the test, whatever becomes of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "support of tests: it says by a panic what broke, and in words what it skips"
+)]
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits until `look` finds something.
+///
+/// # Panics
+/// When it has found nothing before the deadline; `what` says in words what was waited for.
+pub fn eventually<T>(what: &str, deadline: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + deadline;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "after {deadline:?} still waiting for {what}");
+        thread::sleep(LOOK);
+    }
+}
+
+/// Says that a test is skipped and why.
+///
+/// # Panics
+/// In CI, where nothing may be missing.
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "in CI nothing may be missing: {why}");
+    println!("SKIPPED: {why}");
+}
+
+/// Where a program of the PATH is.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Whether all `programs` are on the PATH; if not, it was said that the test is skipped.
+pub fn has_programs(programs: &[&str]) -> bool {
+    let missing: Vec<_> = programs.iter().filter(|name| program(name).is_none()).copied().collect();
+    if !missing.is_empty() {
+        skip(&format!("not on the PATH: {}. `deploy/local/setup test` brings them, `make test` finds them", missing.join(", ")));
+    }
+    missing.is_empty()
+}
+
+/// The motmot program, built from what the tree holds now.
+///
+/// # Panics
+/// When it does not build.
+pub fn motmot() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        // deps/test-0123 → the folder of the programs, whatever the target folder is called.
+        let programs = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
+        let program = programs.join("motmot");
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "motmot"]).status().unwrap();
+        assert!(built.success() && program.is_file(), "`cargo build -p motmot` did not give {}", program.display());
+        program
+    })
+}
+
+/// A port of 127.0.0.1 that was free a moment ago.
+///
+/// # Panics
+/// When there is none.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A running program. Dropped, it is killed; should the test process itself be killed, the kernel does it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program` in `folder`; what it says goes to `NAME.log` there.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(name: &str, program: &Path, arguments: &[String], environment: &[(String, String)], folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let said = File::options().create(true).append(true).open(&log).unwrap();
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
+            .args(arguments)
+            .envs(environment.iter().cloned())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(said.try_clone().unwrap())
+            .stderr(said)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{name}: {} cannot be started: {e}", program.display()));
+        Self { name: name.to_owned(), child, log }
+    }
+
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits for a condition, and gives up at once when the program ends.
+    ///
+    /// # Panics
+    /// When the deadline passes or the program ends, with its last words.
+    pub fn until<T>(&mut self, what: &str, deadline: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+        let end = Instant::now() + deadline;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            let ended = self.child.try_wait().unwrap();
+            let late = Instant::now() >= end;
+            assert!(ended.is_none() && !late, "{}: waiting for {what}; ended: {ended:?}; it says:\n{}", self.name, self.said());
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Kills it as a crash would: it gets no chance to end in order.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn kill(&mut self) {
+        self.child.kill().ok(); // it may have ended already
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

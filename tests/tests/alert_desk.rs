@@ -1,0 +1,137 @@
+//! The desk's gauges are the table `motmot.moments`, whatever happens to the topic.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says by a panic what broke")]
+
+use std::time::Duration;
+
+use motmot_core::moment::MomentState::Recovered;
+use motmot_desk::{Change, Trouble};
+use motmot_tests::desk::TestDesk;
+use motmot_tests::kafka::{broker, create, unique};
+use motmot_tests::moments::{Teller, delete_topic, grow_topic, in_state, vip_waits};
+use motmot_tests::process::eventually;
+
+const OPEN: &str = "motmot_moments_open{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
+const FLAGGED: &str = "motmot_moments_flagged_total{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
+const OLDEST: &str = "motmot_moments_oldest_open_timestamp_seconds{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A topic of two partitions, and who writes to it.
+fn topic(brokers: &str) -> (String, Teller) {
+    let topic = unique("moments");
+    create(brokers, &topic, 2, &[("cleanup.policy", "compact,delete")]);
+    let teller = Teller::new(brokers, &topic);
+    (topic, teller)
+}
+
+#[test]
+fn history_fills_the_gauge_and_not_the_counter() {
+    let Some(brokers) = broker("history_fills_the_gauge_and_not_the_counter") else { return };
+    let (topic, teller) = topic(&brokers);
+    let (old, gone) = (vip_waits("old"), vip_waits("gone"));
+    teller.tell(0, &[&old, &gone]);
+    teller.tell(0, &[&in_state(&gone, Recovered)]);
+
+    let desk = TestDesk::ready(&brokers, &topic);
+    assert_eq!((desk.metric(OPEN), desk.metric(FLAGGED)), (Some(1.0), Some(0.0)));
+    assert!(desk.metric(OLDEST).is_some());
+    assert!(desk.told.lock().unwrap().iter().all(|(_, _, catching_up)| *catching_up));
+
+    teller.tell(1, &[&vip_waits("new")]);
+    desk.until(OPEN, 2.0);
+    desk.until(FLAGGED, 1.0);
+    teller.tell(1, &[&in_state(&vip_waits("new"), Recovered)]);
+    teller.tell(0, &[&in_state(&old, Recovered)]);
+    desk.until(OPEN, 0.0);
+    assert_eq!((desk.metric(FLAGGED), desk.metric(OLDEST)), (Some(1.0), None));
+    desk.until("motmot_desk_lag_records", 0.0); // the transactions' markers are no lag
+    let told = desk.told.lock().unwrap();
+    assert!(
+        told.contains(&("new".to_owned(), Change::Raised, false)) && told.contains(&("new".to_owned(), Change::Recovered, false))
+    );
+}
+
+#[test]
+fn a_desk_on_an_empty_topic_is_ready_with_all_levels_at_zero() {
+    let Some(brokers) = broker("a_desk_on_an_empty_topic_is_ready_with_all_levels_at_zero") else { return };
+    let (topic, _teller) = topic(&brokers);
+    let desk = TestDesk::ready(&brokers, &topic);
+    assert_eq!((desk.metric(OPEN), desk.metric("motmot_desk_ready"), desk.handle.trouble()), (Some(0.0), Some(1.0), None));
+    desk.handle.stop();
+    let page = prometheus::TextEncoder::new().encode_to_string(&desk.registry.gather()).unwrap();
+    assert!(page.contains("\nmotmot_desk_ready 0\n"), "a desk that was stopped is not ready");
+}
+
+#[test]
+fn what_a_transaction_took_back_was_never_told() {
+    let Some(brokers) = broker("what_a_transaction_took_back_was_never_told") else { return };
+    let (topic, teller) = topic(&brokers);
+    teller.tell_and_abort(0, &[&vip_waits("aborted")]);
+    let desk = TestDesk::ready(&brokers, &topic);
+    teller.tell_and_abort(0, &[&vip_waits("aborted too")]);
+    teller.begin(0, &[&vip_waits("pending")]);
+    Teller::new(&brokers, &topic).tell(1, &[&vip_waits("committed")]);
+    desk.until(OPEN, 1.0);
+    teller.commit();
+    desk.until(OPEN, 2.0);
+    assert!(!desk.told.lock().unwrap().iter().any(|(id, _, _)| id.starts_with("aborted")));
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_counted_and_changes_nothing() {
+    let Some(brokers) = broker("a_record_that_cannot_be_read_is_counted_and_changes_nothing") else { return };
+    let topic = unique("moments");
+    create(&brokers, &topic, 1, &[]); // not compacted: such a topic refuses what has no key
+    let teller = Teller::new(&brokers, &topic);
+    teller.tell(0, &[&vip_waits("a")]);
+    let desk = TestDesk::ready(&brokers, &topic);
+    teller.tell_bytes(0, Some(b"a"), Some(b"{\"json\": true}"));
+    teller.tell_bytes(0, Some(b"a"), Some(b""));
+    teller.tell_bytes(0, None, Some(b"no key"));
+    desk.until("motmot_desk_unreadable_records_total{reason=\"not_avro\"}", 2.0);
+    desk.until("motmot_desk_unreadable_records_total{reason=\"no_key\"}", 1.0);
+    assert_eq!(desk.metric(OPEN), Some(1.0));
+    teller.tell_bytes(0, Some(b"a"), None); // a tombstone: the row is erased
+    desk.until(OPEN, 0.0);
+}
+
+#[test]
+fn partitions_that_are_added_are_read_from_their_beginning() {
+    let Some(brokers) = broker("partitions_that_are_added_are_read_from_their_beginning") else { return };
+    let (topic, _) = topic(&brokers);
+    let desk = TestDesk::ready(&brokers, &topic);
+    grow_topic(&brokers, &topic, 4);
+    desk.until("motmot_desk_partitions", 4.0);
+    // A new producer: the old one learns of the partition only when its metadata has grown old.
+    Teller::new(&brokers, &topic).tell(3, &[&vip_waits("new partition")]);
+    desk.until(OPEN, 1.0);
+}
+
+#[test]
+fn a_desk_waits_for_its_topic_and_starts_again_when_it_is_made_anew() {
+    let Some(brokers) = broker("a_desk_waits_for_its_topic_and_starts_again_when_it_is_made_anew") else { return };
+    let topic = unique("moments");
+    let desk = TestDesk::start(&brokers, &topic);
+    eventually("the desk to miss its topic", PATIENCE, || desk.handle.trouble().filter(|t| matches!(t, Trouble::NoTopic { .. })));
+    assert!(!desk.handle.ready() && desk.handle.alive());
+
+    create(&brokers, &topic, 1, &[]);
+    eventually("the desk's readiness", PATIENCE, || desk.handle.ready().then_some(()));
+    Teller::new(&brokers, &topic).tell(0, &[&vip_waits("first life")]);
+    desk.until(OPEN, 1.0);
+
+    delete_topic(&brokers, &topic);
+    eventually("the desk to miss its topic again", PATIENCE, || desk.handle.trouble());
+    assert_eq!(desk.metric(OPEN), Some(1.0), "what was known last stands until something better is known");
+    create(&brokers, &topic, 1, &[]);
+    desk.until(OPEN, 0.0);
+}
+
+#[test]
+fn a_broker_that_cannot_be_reached_is_said_in_words_and_does_not_keep_the_desk_from_stopping() {
+    let desk = TestDesk::start("127.0.0.1:1", "moments");
+    let trouble = eventually("the desk to miss its broker", PATIENCE, || desk.handle.trouble());
+    let words = trouble.to_string();
+    assert!(words.contains("127.0.0.1:1") && words.contains("moments"), "{words}");
+    assert!(!desk.handle.ready());
+    desk.handle.stop();
+}
