@@ -93,7 +93,8 @@ pub(crate) enum Command {
         A replay cannot page anybody: it writes files only.")]
     Replay(Replay),
     /// Computes the digest of the output topics, to compare with a replay's
-    Digest(Digest),
+    #[command(after_help = "Example:\n  motmot digest --config motmot.toml")]
+    Digest,
     /// Lists the records that were no touchpoints, or sends them again
     #[command(subcommand, name = "dead-letters")]
     DeadLetters(DeadLetters),
@@ -190,9 +191,6 @@ pub(crate) enum Summary {
     /// One JSON object.
     Json,
 }
-
-#[derive(Args, Debug)]
-pub(crate) struct Digest {}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {

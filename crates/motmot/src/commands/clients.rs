@@ -2,8 +2,10 @@
 
 use motmot_desk::DeskConfig;
 use motmot_stream::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
+use motmot_wire::Reader;
 
 use crate::config::Config;
+use crate::failure::Usage;
 
 /// How to reach Kafka.
 pub(crate) fn kafka(config: &Config) -> KafkaConfig {
@@ -64,4 +66,15 @@ fn instance(config: &Config) -> String {
     }
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if host.trim().is_empty() { "worker".to_owned() } else { host.trim().to_owned() }
+}
+
+/// A reader that also knows the schemas of `input.schemas`.
+pub(crate) fn reader(config: &Config) -> anyhow::Result<Reader> {
+    let mut reader = Reader::new();
+    for path in config.paths("input.schemas") {
+        let wrong = |error: &dyn std::fmt::Display| Usage(format!("input.schemas: the schema {} cannot be used: {error}", path.display()));
+        let schema = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+        reader = reader.with_writer_schema(&schema).map_err(|error| wrong(&error))?;
+    }
+    Ok(reader)
 }

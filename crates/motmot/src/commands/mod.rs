@@ -2,9 +2,17 @@
 
 mod alerts;
 mod clients;
+mod dead_letters;
+mod digest;
+mod import;
+mod progress;
+mod replay;
 mod roles;
 mod show_config;
-pub(crate) mod strategy;
+mod sources;
+mod strategy;
+mod topic;
+mod topics;
 
 use crate::cli::{Cli, Command};
 use crate::demo;
@@ -20,6 +28,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Alerts(command) => alerts::run(&command),
         Command::Config(arguments) => show_config::run(&settings, &arguments),
         Command::Demo(arguments) => demo::run(&settings, arguments),
-        _ => Ok(()),
+        Command::Topics(arguments) => topics::run(&settings, &arguments),
+        Command::Import(arguments) => import::run(&settings, &arguments),
+        Command::Replay(arguments) => replay::run(&settings, &arguments),
+        Command::Digest => digest::run(&settings),
+        Command::DeadLetters(command) => dead_letters::run(&settings, &command),
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn merge(sources: &Sources) -> Result<Config, ConfigError> {
         }
     }
     if merge.mistakes.is_empty() {
-        Ok(Config { values: merge.values, file: sources.file.clone() })
+        Ok(Config { values: merge.values })
     } else {
         Err(ConfigError(merge.mistakes))
     }

@@ -59,8 +59,6 @@ pub(crate) struct Value {
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     values: BTreeMap<String, Value>,
-    /// The file that was read, if any.
-    pub(crate) file: Option<PathBuf>,
 }
 
 impl Config {
@@ -82,10 +80,19 @@ impl Config {
 
     /// A path; a relative one is meant from where the configuration file lies if it was set there, else from the current folder.
     pub(crate) fn path(&self, key: &str) -> PathBuf {
-        let path = Path::new(self.text(key));
+        self.from_its_source(key, self.text(key))
+    }
+
+    /// Paths separated by commas, each as [`Config::path`] has it.
+    pub(crate) fn paths(&self, key: &str) -> Vec<PathBuf> {
+        let paths = self.text(key).split(',').map(str::trim).filter(|path| !path.is_empty());
+        paths.map(|path| self.from_its_source(key, path)).collect()
+    }
+
+    fn from_its_source(&self, key: &str, path: &str) -> PathBuf {
         match self.values.get(key).map(|value| &value.origin) {
-            Some(Origin::File(file, _)) => file.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path)),
-            _ => path.to_owned(),
+            Some(Origin::File(file, _)) => file.parent().unwrap_or(Path::new("")).join(path),
+            _ => PathBuf::from(path),
         }
     }
 
