@@ -58,8 +58,8 @@ pub(super) struct Row {
     hash: u64,
     /// When it is due next; [`Timestamp::MAX`]: never.
     pub(super) wake_at: Timestamp,
-    /// The earliest time under which it lies in a heap; it may be earlier than `wake_at`, then it is filed anew when it fires.
-    filed_at: Timestamp,
+    /// Under which clock and time it lies in a heap; the time may be earlier than `wake_at`, then it is filed anew when it fires.
+    filed: (Clock, Timestamp),
     /// Under which time the last checkpoint has it; none: no checkpoint has it.
     pub(super) saved: Option<Timestamp>,
     /// Changed since the last checkpoint.
@@ -137,7 +137,7 @@ impl Shelf {
     pub(super) fn insert(&mut self, body: Body, saved: Option<Timestamp>) -> Slot {
         let hash = body.row_id().hash();
         let never = Timestamp::MAX;
-        let row = Row { body, hash, wake_at: never, filed_at: never, saved, dirty: false, pending: false, used: true };
+        let row = Row { body, hash, wake_at: never, filed: (Clock::Now, never), saved, dirty: false, pending: false, used: true };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.rows.push(None);
             Slot::try_from(self.rows.len() - 1).expect("fewer than 2^32 rows fit into memory")
@@ -163,7 +163,7 @@ impl Shelf {
         if let Some(row) = self.get_mut(slot) {
             row.body = body;
             row.wake_at = Timestamp::MAX;
-            row.filed_at = Timestamp::MAX; // entries that still lie in a heap are stale from now on
+            row.filed.1 = Timestamp::MAX; // entries that still lie in a heap are stale from now on
         }
         self.touch(slot);
     }
@@ -191,8 +191,9 @@ impl Shelf {
     pub(super) fn wake(&mut self, slot: Slot, clock: Clock, at: Timestamp) {
         let Some(row) = self.get_mut(slot) else { return };
         row.wake_at = at;
-        if at < row.filed_at {
-            row.filed_at = at;
+        // what waited for its collection and was amended goes back to the other clock
+        if at < row.filed.1 || clock != row.filed.0 {
+            row.filed = (clock, at);
             match clock {
                 Clock::Now => self.by_now.push(Reverse((at, slot))),
                 Clock::Stream => self.by_stream.push(Reverse((at, slot))),
@@ -210,8 +211,8 @@ impl Shelf {
     pub(super) fn fire(&mut self, clock: Clock) -> Option<Slot> {
         let heap = if clock == Clock::Now { &mut self.by_now } else { &mut self.by_stream };
         let Reverse((at, slot)) = heap.pop()?;
-        let row = self.get_mut(slot).filter(|row| row.filed_at == at)?;
-        row.filed_at = Timestamp::MAX;
+        let row = self.get_mut(slot).filter(|row| row.filed == (clock, at))?;
+        row.filed.1 = Timestamp::MAX;
         Some(slot)
     }
 
