@@ -192,7 +192,7 @@ impl Shelf {
         let Some(row) = self.get_mut(slot) else { return };
         row.wake_at = at;
         // what waited for its collection and was amended goes back to the other clock
-        if at < row.filed.1 || clock != row.filed.0 {
+        if at != Timestamp::MAX && (at < row.filed.1 || clock != row.filed.0) {
             row.filed = (clock, at);
             match clock {
                 Clock::Now => self.by_now.push(Reverse((at, slot))),
