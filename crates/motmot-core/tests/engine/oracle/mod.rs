@@ -18,7 +18,7 @@ use crate::support::tables::Tables;
 use cycle::Cycle;
 
 /// One record of the log. Without a touchpoint it is a dead letter: it only moves the stream time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Record {
     /// The record's key.
     pub(crate) key: String,
@@ -28,6 +28,23 @@ pub(crate) struct Record {
     pub(crate) arrived_at: i64,
 }
 
+/// One line, without what is not given: a log must be readable when a property fails.
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: ", Timestamp::from_millis(self.arrived_at), self.key)?;
+        let Some(touchpoint) = &self.touchpoint else { return f.write_str("dead letter") };
+        let words = serde_json::to_string(touchpoint).unwrap_or_default();
+        let idle = ["null", "[]", "{}", "\"external\"", "\"phone\"", "\"north\"", "\"customer\""];
+        let mut separator = "";
+        for field in words.trim_matches(['{', '}']).split(",\"").filter(|field| !idle.iter().any(|value| field.ends_with(value)))
+        {
+            write!(f, "{separator}{}", field.replace('"', ""))?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
 /// What the log says at an instant.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -35,6 +52,9 @@ pub(crate) struct View {
     pub(crate) verdicts: Vec<Verdict>,
     /// The tables.
     pub(crate) tables: Tables,
+    /// Cycles (key and id) that came back after what was left of them was forgotten. Their row is that of whichever had one last,
+    /// as it was told: no function of the log and the clock alone.
+    pub(crate) forgotten: Vec<(String, String)>,
 }
 
 /// The view = f(log, now, strategy).
@@ -65,7 +85,10 @@ pub(crate) fn judge(log: &[Record], now: i64, strategy: &Strategy) -> View {
             table::fill(&mut tables, &cycle, now, strategy);
         }
     }
-    View { verdicts, tables }
+    let came_back =
+        |cycles: &Identified| cycles.past.iter().chain(&cycles.current).filter(|cycle| cycle.instance == 1).count() > 1;
+    let forgotten = identified.iter().filter(|(_, cycles)| came_back(cycles)).map(|(name, _)| name.clone()).collect();
+    View { verdicts, tables, forgotten }
 }
 
 /// All instances of one (key, cycle id).
@@ -73,22 +96,25 @@ pub(crate) fn judge(log: &[Record], now: i64, strategy: &Strategy) -> View {
 struct Identified {
     past: Vec<Cycle>,
     current: Option<Cycle>,
+    /// When the instance before the current one became final: what occurred until then belongs to that one.
+    before: Option<i64>,
 }
 
 impl Identified {
     fn file(&mut self, key: &str, touchpoint: &Touchpoint<'static>, stream_time: i64, strategy: &Strategy) -> Verdict {
         let at = touchpoint.occurred_at.as_millis();
-        let mut instance = 1;
+        let (mut instance, mut before) = (1, None);
         if let Some(current) = &mut self.current {
             let final_at = current.final_at(strategy);
             if final_at > stream_time {
-                return current.take(touchpoint, strategy);
+                let belongs_before = self.before.is_some_and(|before| at <= before);
+                return if belongs_before { Verdict::Late } else { current.take(touchpoint, strategy) };
             }
             if stream_time <= final_at + strategy.reopen_window_ms {
                 if at <= final_at {
                     return Verdict::Late;
                 }
-                instance = current.instance + 1;
+                (instance, before) = (current.instance + 1, Some(final_at));
             }
         }
         let cycle_id = touchpoint.cycle_id.as_deref().unwrap_or_default();
@@ -97,6 +123,7 @@ impl Identified {
             return Verdict::Late;
         }
         self.past.extend(self.current.replace(next));
+        self.before = before;
         Verdict::Folded
     }
 }

@@ -58,6 +58,16 @@ const WHERE: [&str; 4] =
 const RECOVERS_BY: [&str; 3] =
     ["recovers_by: {initiated_by: company}", "recovers_by: {stage: farewell}", "recovers_by: {stage: fulfilment, outcome: met}"];
 
+/// A strategy that is shown as its text.
+#[derive(Clone)]
+pub(crate) struct Rules(pub(crate) Arc<Strategy>, String);
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\n{}", self.1)
+    }
+}
+
 /// Bounds that a property may need otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -68,7 +78,7 @@ pub(crate) struct Bounds {
 }
 
 /// A strategy of one to six rules.
-pub(crate) fn strategy(bounds: Bounds) -> impl Arbitrary<Value = (String, Arc<Strategy>)> {
+pub(crate) fn strategy(bounds: Bounds) -> impl Arbitrary<Value = Rules> {
     let rule = (select(&RULES[..]), select(&DURATIONS[..]), select(&WHERE[..]), select(&RECOVERS_BY[..]), select(&DURATIONS[..]));
     let limits = (select(&[3_usize, 8, 1000][..]), select(&[1_usize, 3, 100][..]), select(&["0s", "10s"][..]));
     (vec(rule, 1..=6), limits, select(&["30s", "100s", "400s"][..]), select(&["10s", "100s", "500s"][..])).prop_map(
@@ -88,7 +98,7 @@ pub(crate) fn strategy(bounds: Bounds) -> impl Arbitrary<Value = (String, Arc<St
                 text.push_str(&format!("  - {{id: r{number}, dimension: reliability, open_for: {open_for}, {rule}}}\n"));
             }
             let strategy = Strategy::load("arbitrary.yaml", &text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-            (text, Arc::new(strategy))
+            Rules(Arc::new(strategy), text)
         },
     )
 }

@@ -2,12 +2,9 @@
 //!
 //! A service manager can read and write them; `scripts/README.txt` explains the words.
 
-mod oracle;
-mod support;
-
 use std::path::{Path, PathBuf};
 
-use support::script;
+use crate::support::script;
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");

@@ -27,8 +27,6 @@ pub(super) fn fill(tables: &mut Tables, cycle: &Cycle, now: i64, strategy: &Stra
     let is_final = now >= cycle.final_at(strategy);
     if !moments.is_empty() || is_final || cycle.instance > 1 {
         tables.cycles.insert(key, cycle_row(cycle, &list.join("; "), truncated, now, strategy));
-    } else {
-        tables.cycles.remove(&key);
     }
 }
 
