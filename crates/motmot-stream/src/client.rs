@@ -23,17 +23,32 @@ pub(crate) fn base(kafka: &KafkaConfig, client_id: &str) -> ClientConfig {
     config
 }
 
+/// A reader of a stretch of a topic.
+pub(crate) fn reader(kafka: &KafkaConfig) -> ClientConfig {
+    let mut client = defaults(kafka, "motmot-reader", FETCHING);
+    client
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true");
+    client
+}
+
+/// How records are fetched, unless the user's properties say otherwise.
+const FETCHING: &[(&str, &str)] = &[
+    // A consumer that is slower than the fetcher stalls with librdkafka's default of a second: measured, a factor of six.
+    ("fetch.queue.backoff.ms", "5"),
+    ("queued.min.messages", "100000"),
+    ("queued.max.messages.kbytes", "65536"),
+    ("fetch.message.max.bytes", "1048576"),
+    ("heartbeat.interval.ms", "2000"),
+    ("topic.metadata.refresh.interval.ms", "60000"),
+];
+
 /// A shard's consumer.
 pub(crate) fn consumer(config: &WorkerConfig, member: &str) -> ClientConfig {
-    let mut client = defaults(&config.kafka, member, &[
-        // A consumer that is slower than the fetcher stalls with librdkafka's default of a second: measured, a factor of six.
-        ("fetch.queue.backoff.ms", "5"),
-        ("queued.min.messages", "100000"),
-        ("queued.max.messages.kbytes", "65536"),
-        ("fetch.message.max.bytes", "1048576"),
-        ("heartbeat.interval.ms", "2000"),
-        ("topic.metadata.refresh.interval.ms", "60000"),
-    ]);
+    let mut client = defaults(&config.kafka, member, FETCHING);
     client
         .set("group.id", &config.group)
         .set("group.instance.id", member)

@@ -34,3 +34,5 @@ impl ProducerContext for Log {
     // A record that could not be delivered makes its transaction abort, which the commit reports.
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
+
+impl rdkafka::consumer::ConsumerContext for Log {}

@@ -7,10 +7,10 @@ use motmot_wire::DecodeError;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// What became of a record, as a label. The sum over all is what was consumed.
-pub const OUTCOMES: [&str; 6] = ["folded", "duplicate", "conflicting", "late", "overflow", "dead"];
+pub(crate) const OUTCOMES: [&str; 6] = ["folded", "duplicate", "conflicting", "late", "overflow", "dead"];
 
 /// Reasons for a dead letter that are the worker's own; the decoder's are [`DecodeError::REASONS`].
-pub const OWN_REASONS: [&str; 5] = ["no_key", "bad_key", "misrouted", "no_timestamp", "too_far_ahead"];
+pub(crate) const OWN_REASONS: [&str; 5] = ["no_key", "bad_key", "misrouted", "no_timestamp", "too_far_ahead"];
 
 /// The position of a verdict in [`OUTCOMES`].
 pub(crate) const fn outcome(verdict: Verdict) -> usize {

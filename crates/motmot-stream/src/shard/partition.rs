@@ -311,10 +311,10 @@ impl Partition {
         }
     }
 
-    /// Whether a checkpoint is due; the caller has just committed.
+    /// Whether a checkpoint is due, and all that the partition's memory holds is committed.
     pub(super) fn is_checkpoint_due(&self, shared: &Shared) -> bool {
         self.is_unsaved
-            && !self.is_untold
+            && !(self.is_silent() || self.is_untold || self.is_uncommitted())
             && (self.records_since_checkpoint >= shared.config.checkpoint_records
                 || self.checkpointed.elapsed() >= shared.config.checkpoint_interval)
     }

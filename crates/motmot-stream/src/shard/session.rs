@@ -100,6 +100,7 @@ impl<'s> Session<'s> {
             if is_drained {
                 self.follow_markers()?;
                 self.tick();
+                self.checkpoint_due()?;
             }
             if is_unfinished { self.commit() } else { self.pace(is_drained) }?;
             self.set_gauges();
@@ -367,11 +368,11 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Saves partitions whose checkpoint is due, the longest waiting first.
+    /// Saves partitions whose checkpoint is due and whose state is all committed, the longest waiting first.
     fn checkpoint_due(&mut self) -> Result<(), Interrupt> {
         let begun = Instant::now();
         while begun.elapsed() < MAX_CHECKPOINTS {
-            let due = self.partitions.iter_mut().flatten().filter(|p| !p.is_silent() && p.is_checkpoint_due(self.shared));
+            let due = self.partitions.iter_mut().flatten().filter(|p| p.is_checkpoint_due(self.shared));
             let Some(partition) = due.max_by_key(|partition| partition.since_checkpoint()) else { break };
             partition.checkpoint(self.shared)?;
         }

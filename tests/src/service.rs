@@ -1,0 +1,130 @@
+//! A simulated service for tests of the worker: the same touchpoints whenever it is asked, with everything that goes wrong in life.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "support of tests: failing is its way to speak")]
+
+use std::sync::Arc;
+
+use motmot_core::touchpoint::{Outcome, Stage};
+use motmot_core::{Strategy, Text, Timestamp, Touchpoint};
+use motmot_wire::Writer;
+
+use crate::kafka::Out;
+
+/// Promises that this service breaks now and then.
+pub const STRATEGY: &str = "
+strategy: test-service
+cycles: [{inactivity: 10m, grace: 1m}]
+rules:
+  - {id: slow, kind: slow, from: {stage: need_detection}, to: {stage: fulfilment}, limit: 60s, dimension: responsiveness, severity: page}
+  - {id: unchecked, kind: missing, expects: {stage: verification}, dimension: reliability}
+  - {id: gone, kind: abandoned, dimension: reliability}
+";
+
+/// The strategy above, loaded.
+pub fn strategy() -> Arc<Strategy> {
+    Arc::new(Strategy::load("test", STRATEGY).unwrap_or_else(|problems| panic!("{problems}")))
+}
+
+/// Numbers that look random and are the same in every run.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Another seed, other numbers.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: i64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        i64::try_from(self.0 >> 1).unwrap_or(0) % limit
+    }
+}
+
+/// Records of `cycles` cycles that begin within an hour after `begin` (ms), in the order of arrival: some abandoned, some never
+/// verified, some slow, one in twenty late by seconds, one in thirty twice.
+pub fn records(seed: u64, cycles: usize, begin: i64) -> Vec<Out> {
+    let mut dice = Dice::new(seed);
+    let mut touchpoints = Vec::new();
+    for cycle in 0..cycles {
+        let key = format!("customer-{}", dice.below(i64::try_from(cycles).unwrap_or(i64::MAX) / 2 + 1));
+        let mut at = begin + dice.below(3_600_000);
+        let ends_after = if dice.below(10) == 0 { dice.below(4) } else { 4 };
+        for (position, stage) in Stage::ALL.iter().enumerate() {
+            if i64::try_from(position).unwrap_or(0) > ends_after || (*stage == Stage::Verification && dice.below(8) == 0) {
+                continue;
+            }
+            at += dice.below(80_000);
+            let arrived_at = at + if dice.below(20) == 0 { dice.below(20_000) } else { dice.below(200) };
+            touchpoints.push((arrived_at, key.clone(), touchpoint(&format!("cycle-{cycle}"), *stage, at)));
+            if dice.below(30) == 0 {
+                touchpoints.push((
+                    arrived_at + dice.below(5_000),
+                    key.clone(),
+                    touchpoint(&format!("cycle-{cycle}"), *stage, at),
+                ));
+            }
+        }
+    }
+    touchpoints.sort_by_key(|(arrived_at, ..)| *arrived_at);
+    let mut writer = Writer::new();
+    touchpoints.iter().map(|(arrived_at, key, touchpoint)| out(&mut writer, key, touchpoint, *arrived_at)).collect()
+}
+
+/// A record of a touchpoint.
+pub fn out(writer: &mut Writer, key: &str, touchpoint: &Touchpoint<'_>, arrived_at: i64) -> Out {
+    let mut value = Vec::new();
+    writer.touchpoint(touchpoint, &mut value).unwrap_or_else(|e| panic!("{e}"));
+    Out { key: Some(key.as_bytes().to_vec()), value: Some(value), timestamp: arrived_at, ..Out::default() }
+}
+
+/// A plain touchpoint; its event id is its cycle and its stage.
+pub fn touchpoint(cycle_id: &str, stage: Stage, at: i64) -> Touchpoint<'static> {
+    let json = serde_json::json!({
+        "event_id": format!("{cycle_id}-{stage}"),
+        "occurred_at": Timestamp::from_millis(at),
+        "cycle_id": cycle_id,
+        "stage": stage,
+        "channel": "phone",
+        "site": "north",
+        "outcome": if stage == Stage::Greeting { Outcome::None } else { Outcome::Met },
+    });
+    let text = json.to_string();
+    let read: Touchpoint<'_> = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}"));
+    owned(&read)
+}
+
+fn owned(t: &Touchpoint<'_>) -> Touchpoint<'static> {
+    let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| Text::owned(text.as_str().to_owned()));
+    Touchpoint {
+        event_id: Text::owned(t.event_id.as_str().to_owned()),
+        occurred_at: t.occurred_at,
+        seq: t.seq,
+        customer_id: text(&t.customer_id),
+        cycle_id: text(&t.cycle_id),
+        stage: t.stage,
+        intent: t.intent,
+        initiated_by: t.initiated_by,
+        channel: Text::owned(t.channel.as_str().to_owned()),
+        site: Text::owned(t.site.as_str().to_owned()),
+        team: text(&t.team),
+        actor: None,
+        need: text(&t.need),
+        outcome: t.outcome,
+        segment: text(&t.segment),
+        audience: t.audience,
+        serves: text(&t.serves),
+        waited_ms: t.waited_ms,
+        announced_wait_ms: t.announced_wait_ms,
+        rating: t.rating,
+        sentiment: t.sentiment,
+        promises: Vec::new(),
+        kept_promises: Vec::new(),
+        added_value: Vec::new(),
+        door_open: t.door_open,
+        attributes: Vec::new(),
+    }
+}

@@ -1,0 +1,106 @@
+//! Promise: a worker that is killed at any instant, and started again, tells the same tables as if nothing had been.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use motmot_tests::kafka::{self, Bench, now_ms, wait_for};
+use motmot_tests::service;
+
+/// A worker as a process. Dropped, it is killed.
+struct Process(Child);
+
+impl Process {
+    fn start(bench: &Bench, dir: &Path, extra: &[(&str, serde_json::Value)]) -> Self {
+        let mut config = serde_json::json!({
+            "kafka": {"brokers": bench.kafka.brokers},
+            "topics": {
+                "touchpoints": bench.topics.touchpoints, "moments": bench.topics.moments,
+                "cycles": bench.topics.cycles, "dead_letters": bench.topics.dead_letters,
+            },
+            "input_timestamps": "producer",
+            "group": bench.name,
+            "instance": "killed",
+            "shards": 2,
+            "store": dir.join("store"),
+            "commit_interval": 20,
+            "checkpoint_interval": 150,
+        });
+        for (name, value) in extra {
+            config[*name] = value.clone();
+        }
+        std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
+        std::fs::write(dir.join("strategy.yaml"), service::STRATEGY).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_test-worker"));
+        command.arg(dir.join("config.json")).arg(dir.join("strategy.yaml")).stdin(Stdio::piped());
+        Self(command.spawn().unwrap())
+    }
+
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Ends its input and waits; the worker must end well.
+    fn stop(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success(), "the worker must end in order");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn committed(bench: &Bench) -> i64 {
+    bench.committed().values().map(|(offset, _)| *offset).sum()
+}
+
+#[test]
+fn twice_in_the_middle_and_once_in_order() {
+    let Some(broker) = kafka::broker("twice_in_the_middle_and_once_in_order") else { return };
+    let bench = Bench::new(&broker, "killed", 3);
+    let dir = tempfile::tempdir().unwrap();
+    let records = service::records(2, 3_000, now_ms() - 7_200_000);
+    let (parts, mut fed) = (4, 0_i64);
+    for (round, part) in records.chunks(records.len().div_ceil(parts)).enumerate() {
+        let worker = Process::start(&bench, dir.path(), &[]);
+        kafka::produce(&broker, &bench.topics.touchpoints, part);
+        let before = fed;
+        fed += i64::try_from(part.len()).unwrap();
+        if round + 1 == parts {
+            bench.wait_until_committed(now_ms());
+            worker.stop();
+        } else {
+            // In the middle of a part: some of it is committed, more is in memory, and a transaction is open.
+            wait_for("a commit in the middle", || committed(&bench) > before);
+            worker.kill();
+        }
+    }
+    let tables = bench.tables();
+    assert!(tables.cycles() > 2_900 && tables.moments() > 300, "{} cycles, {} moments", tables.cycles(), tables.moments());
+    tables.assert_equal(&bench.replay(&service::strategy(), &bench.clocks()), "killed worker and replay");
+}
+
+#[test]
+fn without_its_store_when_the_log_reaches_back_to_its_start() {
+    let Some(broker) = kafka::broker("without_its_store") else { return };
+    let bench = Bench::new(&broker, "storeless", 2);
+    let dir = tempfile::tempdir().unwrap();
+    let records = service::records(3, 400, now_ms() - 7_200_000);
+    let (first, second) = records.split_at(records.len() / 2);
+    let worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
+    kafka::produce(&broker, &bench.topics.touchpoints, first);
+    wait_for("a commit", || committed(&bench) > 0);
+    worker.kill();
+    std::fs::remove_dir_all(dir.path().join("store")).unwrap();
+    kafka::produce(&broker, &bench.topics.touchpoints, second);
+    let worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
+    bench.wait_until_committed(now_ms());
+    worker.stop();
+    bench.tables().assert_equal(&bench.replay(&service::strategy(), &bench.clocks()), "worker without its store, and replay");
+}
