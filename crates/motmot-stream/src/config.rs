@@ -97,6 +97,9 @@ pub struct WorkerConfig {
     /// RocksDB's write buffers, for the whole process; default 128 MiB.
     #[serde(default = "default_write_buffers")]
     pub write_buffer_bytes: usize,
+    /// The broker is librdkafka's mock cluster. It never answers questions about a topic's settings and id: do not wait for that.
+    #[serde(skip)]
+    pub is_mock_cluster: bool,
 }
 
 impl WorkerConfig {
@@ -117,6 +120,7 @@ impl WorkerConfig {
             max_hot_cycles: default_max_hot_cycles(),
             block_cache_bytes: default_block_cache(),
             write_buffer_bytes: default_write_buffers(),
+            is_mock_cluster: false,
         }
     }
 

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client;
-use crate::config::{InputTimestamps, KafkaConfig, TopicNames};
+use crate::config::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
 use crate::error::WorkerError;
 use crate::native;
 
@@ -31,7 +31,9 @@ pub(crate) struct Input {
 }
 
 /// Checks what a worker's correctness rests on.
-pub(crate) fn inspect(kafka: &KafkaConfig, names: &TopicNames, timestamps: InputTimestamps) -> Result<Input, WorkerError> {
+pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
+    let WorkerConfig { kafka, topics: names, input_timestamps: timestamps, .. } = config;
+    let timestamps = *timestamps;
     let broker = Broker::connect(kafka)?;
     let partitions = broker.partitions(&names.touchpoints)?.ok_or_else(|| broker.missing(&names.touchpoints))?;
     for output in outputs(names) {
@@ -41,9 +43,12 @@ pub(crate) fn inspect(kafka: &KafkaConfig, names: &TopicNames, timestamps: Input
             return Err(WorkerError::PartitionCount { topic: output.to_owned(), found, input, expected: partitions });
         }
     }
+    if config.is_mock_cluster {
+        return Ok(Input { partitions, topic_id: String::new(), max_message_bytes: MIN_MESSAGE_BYTES });
+    }
     let settings = match broker.settings(&names.touchpoints) {
         Ok(settings) => Some(settings),
-        // A broker that tells no configuration (librdkafka's mock): the user has vouched for the clocks.
+        // Whoever may not ask for the configuration: the user has vouched for the clocks.
         Err(_) if timestamps == InputTimestamps::Producer => None,
         Err(error) => return Err(error),
     };

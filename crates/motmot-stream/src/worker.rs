@@ -113,7 +113,7 @@ impl Worker {
         registry: &Registry,
     ) -> Result<Self, WorkerError> {
         let metrics = Metrics::register(registry)?;
-        let input = topics::inspect(&config.kafka, &config.topics, config.input_timestamps)?;
+        let input = topics::inspect(&config)?;
         let health = Health { shards: config.shard_count(), joined: Mutex::default(), refolding: metrics.refolding.clone() };
         let resources = Resources::new(config.block_cache_bytes, config.write_buffer_bytes);
         let shared = Shared {
@@ -129,6 +129,15 @@ impl Worker {
             config,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Reads records with `reader`, which may know newer writers' schemas. Before [`Worker::run`].
+    #[must_use]
+    pub fn with_reader(mut self, reader: Reader) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.reader = reader;
+        }
+        self
     }
 
     /// Whether it is ready, for as long as it runs.
