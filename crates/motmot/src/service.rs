@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 use motmot_core::Strategy;
 use motmot_desk::{Desk, DeskConfig, DeskHandle, Transition};
 use motmot_stream::{Shutdown, Worker, WorkerConfig, WorkerError};
+use motmot_wire::Reader;
 use prometheus::{IntGaugeVec, Opts, Registry};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -47,9 +48,15 @@ impl Service {
     }
 
     /// Connects a worker, checks its topics, and starts its threads. Not from within an asynchronous task: it asks and waits.
-    pub(crate) fn start_worker(&mut self, config: WorkerConfig, strategy: Arc<Strategy>, text: String) -> anyhow::Result<()> {
+    pub(crate) fn start_worker(
+        &mut self,
+        config: WorkerConfig,
+        strategy: Arc<Strategy>,
+        text: String,
+        reader: Reader,
+    ) -> anyhow::Result<()> {
         tracing::info!(instance = config.instance, shards = config.shard_count(), brokers = config.kafka.brokers, "the worker starts");
-        let worker = Worker::new(config, strategy, text, &self.registry)?;
+        let worker = Worker::new(config, strategy, text, &self.registry)?.with_reader(reader);
         let health = worker.health();
         let (sender, ended) = oneshot::channel();
         let shutdown = self.shutdown.clone();
@@ -109,6 +116,7 @@ impl Service {
                 // Too late is no failure: whoever asks so slowly gets no answer.
                 drop(tokio::time::timeout(LAST_ANSWERS, server).await);
             }
+            tracing::info!("stopped");
             outcome.and_then(|said| stopped.map(|()| said))
         })
     }

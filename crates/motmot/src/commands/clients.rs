@@ -45,6 +45,7 @@ pub(crate) fn worker(config: &Config) -> WorkerConfig {
         max_hot_cycles: count("worker.max_hot_cycles"),
         block_cache_bytes: config.bytes("worker.block_cache"),
         write_buffer_bytes: config.bytes("worker.write_buffers"),
+        is_mock_cluster: false,
     }
 }
 

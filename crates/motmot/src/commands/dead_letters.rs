@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use motmot_stream::WorkerError;
+use motmot_stream::{Bound, TopicReader, TopicRecord, WorkerError};
 use motmot_wire::DeadLetter;
-use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, OwnedMessage};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
-use super::topic::{self, Stretch};
+use super::topic::producer;
 use super::clients;
 use crate::cli::{self, Settings};
 use crate::config::Config;
@@ -30,27 +30,44 @@ pub(super) fn run(settings: &Settings, command: &cli::DeadLetters) -> anyhow::Re
 fn each(
     config: &Config,
     reason: Option<&str>,
-    mut visit: impl FnMut(&BorrowedMessage<'_>, DeadLetter) -> anyhow::Result<()>,
+    mut visit: impl FnMut(TopicRecord<'_>, DeadLetter) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let topic = clients::topics(config).dead_letters;
-    Stretch::open(&clients::kafka(config), &topic, None, None)?.read(|message| {
-        let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-        let letter = DeadLetter::parse(headers.map(|header| (header.key, header.value.unwrap_or_default())));
+    let mut records = TopicReader::open(&clients::kafka(config), &topic, Bound::Edge, Bound::Edge)?;
+    while records.read(|record| {
+        let headers = headers(&record);
+        let letter = DeadLetter::parse(headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())));
         match letter.filter(|letter| reason.is_none_or(|reason| letter.reason == reason)) {
-            Some(letter) => visit(message, letter),
+            Some(letter) => visit(record, letter),
             None => Ok(()), // of another reason, or not written by motmot
         }
-    })
+    })? {}
+    Ok(())
+}
+
+type OwnHeaders = Vec<(String, Option<Vec<u8>>)>;
+
+fn headers(record: &TopicRecord<'_>) -> OwnHeaders {
+    let mut headers = Vec::new();
+    record.headers(&mut |name, value| headers.push((name.to_owned(), value.map(<[u8]>::to_vec))));
+    headers
+}
+
+/// A record as it came, without what made it a dead letter.
+struct Original {
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: OwnHeaders,
 }
 
 fn list(config: &Config, reason: Option<&str>, limit: usize) -> anyhow::Result<()> {
     let mut count = 0;
-    each(config, reason, |message, letter| {
+    each(config, reason, |record, letter| {
         count += 1;
         if count <= limit {
             let DeadLetter { reason, detail, topic, partition, offset, timestamp, .. } = letter;
             let at = timestamp.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_string());
-            let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
+            let key = String::from_utf8_lossy(record.key.unwrap_or_default()).into_owned();
             output::line(format!("{topic}-{partition}@{offset} {at} {reason} key {key:?}: {detail}"))?;
         }
         Ok(())
@@ -64,9 +81,10 @@ fn list(config: &Config, reason: Option<&str>, limit: usize) -> anyhow::Result<(
 
 fn resubmit(config: &Config, reason: Option<&str>, yes: bool) -> anyhow::Result<()> {
     // All are read before the first is sent: one that dies again must not be read in the same run.
-    let mut letters: Vec<OwnedMessage> = Vec::new();
-    each(config, reason, |message, _| {
-        letters.push(message.detach());
+    let mut letters = Vec::new();
+    each(config, reason, |record, _| {
+        let headers = headers(&record).into_iter().filter(|(name, _)| !DeadLetter::is_own_header(name)).collect();
+        letters.push(Original { key: record.key.map(<[u8]>::to_vec), value: record.value.map(<[u8]>::to_vec), headers });
         Ok(())
     })?;
     let topic = clients::topics(config).touchpoints;
@@ -74,9 +92,7 @@ fn resubmit(config: &Config, reason: Option<&str>, yes: bool) -> anyhow::Result<
         eprintln!("motmot: {} records would be sent to {topic}; --yes sends them", letters.len());
         return Ok(());
     }
-    let mut client = topic::client(&clients::kafka(config));
-    client.set("partitioner", "murmur2_random").set("enable.idempotence", "true").set("message.max.bytes", "20971520");
-    let producer: FutureProducer = client.create().map_err(WorkerError::ClientConfig)?;
+    let producer: FutureProducer = producer(&clients::kafka(config)).create().map_err(WorkerError::ClientConfig)?;
     let runtime = lifecycle::runtime()?;
     for letter in &letters {
         runtime.block_on(send(&producer, &topic, letter))?;
@@ -86,14 +102,14 @@ fn resubmit(config: &Config, reason: Option<&str>, yes: bool) -> anyhow::Result<
     Ok(())
 }
 
-/// Sends a record as it came: key, value and its own headers, without what made it a dead letter. Its arrival is now.
-async fn send(producer: &FutureProducer, topic: &str, letter: &OwnedMessage) -> anyhow::Result<()> {
+/// Its arrival is now.
+async fn send(producer: &FutureProducer, topic: &str, letter: &Original) -> anyhow::Result<()> {
     let mut headers = OwnedHeaders::new();
-    for header in letter.headers().into_iter().flat_map(|headers| headers.iter()).filter(|header| !DeadLetter::is_own_header(header.key)) {
-        headers = headers.insert(Header { key: header.key, value: header.value });
+    for (name, value) in &letter.headers {
+        headers = headers.insert(Header { key: name, value: value.as_deref() });
     }
     let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic).headers(headers);
-    record.key = letter.key();
-    record.payload = letter.payload();
+    record.key = letter.key.as_deref();
+    record.payload = letter.value.as_deref();
     producer.send(record, PATIENCE).await.map(drop).map_err(|(error, _)| error).context("a record was not taken")
 }

@@ -2,12 +2,11 @@
 
 use motmot_core::cycle::CycleState;
 use motmot_core::moment::MomentState;
+use motmot_stream::{Bound, TopicReader};
 use motmot_wire::{DigestTable, Table};
-use rdkafka::message::Message as _;
 
 use super::clients;
 use super::progress::Bar;
-use super::topic::Stretch;
 use crate::cli::Settings;
 use crate::output;
 
@@ -17,11 +16,11 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut tables = DigestTable::new();
     let bar = Bar::new();
     for (table, topic) in [(Table::Moments, &topics.moments), (Table::Cycles, &topics.cycles)] {
-        let stretch = Stretch::open(&kafka, topic, None, None)?;
-        let mut done = 0;
-        stretch.read(|message| {
-            let key = message.key().unwrap_or_default();
-            let Some(value) = message.payload() else {
+        let mut records = TopicReader::open(&kafka, topic, Bound::Edge, Bound::Edge)?;
+        let total = records.total();
+        while records.read::<anyhow::Error>(|record| {
+            let key = record.key.unwrap_or_default();
+            let Some(value) = record.value else {
                 tables.observe(table, key, None, false);
                 return Ok(());
             };
@@ -30,10 +29,10 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
                 Table::Cycles => reader.cycle(value)?.state != CycleState::Merged,
             };
             tables.observe(table, key, Some(reader.datum(value)?.1), counts);
-            done += 1;
-            bar.set("reading", done, stretch.len());
             Ok(())
-        })?;
+        })? {
+            bar.set("reading", total - records.left(), total);
+        }
     }
     drop(bar);
     output::line(tables.digest())?;

@@ -1,23 +1,22 @@
 //! `motmot import`: files of any kind become motmot's own touchpoints, in a file or in a topic.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use motmot_archive::{FileFormat, FileSink, TouchpointSink};
 use motmot_core::engine::BoxError;
 use motmot_core::{Timestamp, Touchpoint};
-use motmot_stream::{KafkaConfig, WorkerError};
+use motmot_stream::{Bound, KafkaConfig, TopicReader, WorkerError};
 use motmot_wire::Writer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Message as _};
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use super::progress::Bar;
-use super::topic::{self, Stretch};
+use super::topic::producer;
 use super::{clients, sources};
 use crate::cli::{Import, Settings};
 use crate::failure::Usage;
@@ -91,14 +90,8 @@ impl ProducerContext for Deliveries {
 impl TopicSink {
     fn open(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<Self> {
         // The topic must be there: a broker that makes it by itself makes one that no worker accepts.
-        drop(Stretch::open(kafka, topic, None, None)?);
-        let mut client = topic::client(kafka);
-        client
-            .set("partitioner", "murmur2_random")
-            .set("enable.idempotence", "true")
-            .set("compression.type", "lz4")
-            .set("linger.ms", "50");
-        let producer = client.create_with_context(Deliveries::default()).map_err(WorkerError::ClientConfig)?;
+        drop(TopicReader::open(kafka, topic, Bound::Edge, Bound::Edge)?);
+        let producer = producer(kafka).create_with_context(Deliveries::default()).map_err(WorkerError::ClientConfig)?;
         Ok(Self { producer, topic: topic.to_owned(), writer: Writer::new(), value: Vec::new() })
     }
 

@@ -1,6 +1,7 @@
 //! `motmot replay`: folds files, or a stretch of a topic, with any strategy.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -8,19 +9,16 @@ use motmot_archive::summary::InputCounts;
 use motmot_archive::{Folder, ReplayOptions, Summary, Until};
 use motmot_core::{Strategy, Timestamp, Touchpoint};
 use motmot_stream::partitioner::partition_of;
+use motmot_stream::{TopicReader, TopicRecord};
 use motmot_wire::Reader;
-use rdkafka::message::{BorrowedMessage, Message as _};
 
 use super::progress::Bar;
-use super::topic::{Bound, Stretch};
+use super::topic::bound;
 use super::{clients, sources, strategy};
 use crate::cli::{self, Settings};
 use crate::config::Config;
 use crate::failure::Usage;
 use crate::output;
-
-/// Records between two looks of the progress bar.
-const A_LOOK: u64 = 4_096;
 
 pub(super) fn run(settings: &Settings, arguments: &cli::Replay) -> anyhow::Result<()> {
     let config = settings.load()?;
@@ -64,30 +62,26 @@ fn replay_files(arguments: &cli::Replay, strategy: &Arc<Strategy>, until: Until)
 
 /// As the worker folds it: an engine for each partition, records in the order of their offsets.
 fn replay_topic(config: &Config, topic: &str, arguments: &cli::Replay, strategy: &Arc<Strategy>, until: Until) -> anyhow::Result<Summary> {
-    let bound = |option: &str, text: &Option<String>| text.as_deref().map(|text| Bound::parse(option, text)).transpose();
-    let (from, to) = (bound("--from", &arguments.from)?, bound("--to", &arguments.to)?);
-    let stretch = Stretch::open(&clients::kafka(config), topic, from, to)?;
+    let (from, to) = (bound("--from", arguments.from.as_deref())?, bound("--to", arguments.to.as_deref())?);
+    let mut records = TopicReader::open(&clients::kafka(config), topic, from, to)?;
+    let (partitions, total) = (records.partitions(), records.total());
     let out = arguments.out.as_deref();
     if let Some(out) = out {
         std::fs::create_dir_all(out).with_context(|| format!("the folder {} cannot be made", out.display()))?;
     }
-    let partitions = i32::try_from(stretch.partitions()).unwrap_or(i32::MAX);
     let reader = clients::reader(config)?;
     let mut folders: BTreeMap<i32, Folder> = BTreeMap::new();
     let mut rows = 0;
     let bar = Bar::new();
-    stretch.read(|message| {
-        let folder = match folders.entry(message.partition()) {
-            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(entry) => entry.insert(Folder::new(Arc::clone(strategy), out.is_some())?),
-        };
-        fold(folder, &reader, message, partitions)?;
+    while records.read(|record| {
         rows += 1;
-        if rows % A_LOOK == 0 {
-            bar.set("folding", rows, stretch.len());
+        match folders.entry(record.partition) {
+            Entry::Occupied(folder) => fold(folder.into_mut(), &reader, record, partitions),
+            Entry::Vacant(none) => fold(none.insert(Folder::new(Arc::clone(strategy), out.is_some())?), &reader, record, partitions),
         }
-        Ok(())
-    })?;
+    })? {
+        bar.set("folding", total - records.left(), total);
+    }
     drop(bar);
     let latest = folders.values().filter_map(Folder::latest).max();
     let folded = match latest.map(|latest| until.now(latest)) {
@@ -98,25 +92,25 @@ fn replay_topic(config: &Config, topic: &str, arguments: &cli::Replay, strategy:
     Ok(motmot_archive::gather(strategy, folded, counts, out)?)
 }
 
-fn fold(folder: &mut Folder, reader: &Reader, message: &BorrowedMessage<'_>, partitions: i32) -> anyhow::Result<()> {
-    let Some(arrived_at) = message.timestamp().to_millis().filter(|millis| *millis >= 0).map(Timestamp::from_millis) else {
+fn fold(folder: &mut Folder, reader: &Reader, record: TopicRecord<'_>, partitions: i32) -> anyhow::Result<()> {
+    let Some(arrived_at) = record.timestamp else {
         folder.dead("no_timestamp", Timestamp::MIN);
         return Ok(());
     };
-    let read = key(message, partitions).and_then(|key| {
-        let touchpoint = reader.touchpoint(message.payload().unwrap_or_default()).map_err(|error| error.reason())?;
+    let read = key(record, partitions).and_then(|key| {
+        let touchpoint = reader.touchpoint(record.value.unwrap_or_default()).map_err(|error| error.reason())?;
         Ok((key, touchpoint))
     });
     match read {
-        Ok((key, touchpoint)) => drop(folder.fold(key, &touchpoint, arrived_at, message.offset())?),
+        Ok((key, touchpoint)) => drop(folder.fold(key, &touchpoint, arrived_at, record.offset)?),
         Err(reason) => folder.dead(reason, arrived_at),
     }
     Ok(())
 }
 
 /// The record's key, or, in the worker's words, why it has none.
-fn key<'m>(message: &'m BorrowedMessage<'_>, partitions: i32) -> Result<&'m str, &'static str> {
-    let key = message.key().filter(|key| !key.is_empty()).ok_or("no_key")?;
+fn key(record: TopicRecord<'_>, partitions: i32) -> Result<&str, &'static str> {
+    let key = record.key.filter(|key| !key.is_empty()).ok_or("no_key")?;
     let text = std::str::from_utf8(key).ok().filter(|text| text.len() <= Touchpoint::MAX_TEXT).ok_or("bad_key")?;
-    if partition_of(key, partitions) == message.partition() { Ok(text) } else { Err("misrouted") }
+    if partition_of(key, partitions) == record.partition { Ok(text) } else { Err("misrouted") }
 }

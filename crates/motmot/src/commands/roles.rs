@@ -39,7 +39,7 @@ pub(super) fn run(config: &Config, role: Role) -> anyhow::Result<()> {
     let address = http::address(&listener)?;
     let mut service = Service::new(role.name(), &strategy)?;
     if role != Role::Desk {
-        service.start_worker(clients::worker(config), Arc::clone(&strategy), text)?;
+        service.start_worker(clients::worker(config), Arc::clone(&strategy), text, clients::reader(config)?)?;
     }
     if role != Role::Worker {
         service.start_desk(clients::desk(config), strategy, |_| {})?;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use motmot_core::{Strategy, Timestamp};
 use motmot_desk::{DeskConfig, Transition};
 use motmot_stream::{InputTimestamps, TopicNames, WorkerConfig};
+use motmot_wire::Reader;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -43,7 +44,7 @@ pub(crate) fn run(settings: &Settings, arguments: Demo) -> anyhow::Result<()> {
     // The bank opens when everybody is there; until then no touchpoint is sent, so none is told.
     let narrator = Arc::new(Mutex::new(Narrator::new(now(), paint)));
     let mut service = Service::new("demo", &strategy)?;
-    service.start_worker(worker(&broker, &topics, folder.path()), Arc::clone(&strategy), STRATEGY.to_owned())?;
+    service.start_worker(worker(&broker, &topics, folder.path()), Arc::clone(&strategy), STRATEGY.to_owned(), Reader::new())?;
     let desk = DeskConfig { brokers: broker.address(), topic: topics.moments.clone(), ..DeskConfig::default() };
     service.start_desk(desk, strategy, observer(Arc::clone(&narrator), lines))?;
     let ready = service.readiness();
@@ -77,6 +78,7 @@ fn worker(broker: &Broker, topics: &TopicNames, folder: &std::path::Path) -> Wor
     config.topics = topics.clone();
     // The mock cluster has no clock of its own.
     config.input_timestamps = InputTimestamps::Producer;
+    config.is_mock_cluster = true;
     config.shards = 1;
     config.store = folder.join("store");
     config.block_cache_bytes = 16 << 20;

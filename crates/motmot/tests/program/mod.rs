@@ -5,22 +5,22 @@ use std::process::{Command, Stdio};
 
 /// What a run came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The exit code; -1 when a signal ended it.
-    pub code: i32,
+    pub(crate) code: i32,
     /// What it printed.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// What it complained about.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs it.
-pub fn motmot(arguments: &[&str]) -> Outcome {
+pub(crate) fn motmot(arguments: &[&str]) -> Outcome {
     motmot_with(arguments, &[])
 }
 
 /// Runs it with an environment.
-pub fn motmot_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+pub(crate) fn motmot_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     let output = command(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).output().unwrap();
     Outcome {
         code: output.status.code().unwrap_or(-1),
@@ -30,7 +30,7 @@ pub fn motmot_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome 
 }
 
 /// The program, ready to run.
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_motmot"));
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
@@ -42,6 +42,6 @@ pub fn command(arguments: &[&str]) -> Command {
 }
 
 /// The path of a file in `examples/`.
-pub fn example(path: &str) -> String {
+pub(crate) fn example(path: &str) -> String {
     format!("{}/../../examples/{path}", env!("CARGO_MANIFEST_DIR"))
 }
