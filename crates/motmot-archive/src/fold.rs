@@ -65,14 +65,25 @@ impl Folder {
     pub fn new(strategy: Arc<Strategy>, keep_rows: bool) -> Result<Self, ArchiveError> {
         let rows = keep_rows.then(Rows::new).transpose()?;
         let tables = Tables::new(&strategy, rows);
-        Ok(Self { engine: Engine::new(strategy, NoCold, Position::START), tables, counts: InputCounts::default(), since_advance: 0 })
+        Ok(Self {
+            engine: Engine::new(strategy, NoCold, Position::START),
+            tables,
+            counts: InputCounts::default(),
+            since_advance: 0,
+        })
     }
 
     /// Folds the next touchpoint.
     ///
     /// # Errors
     /// When the engine fails.
-    pub fn fold(&mut self, key: &str, touchpoint: &Touchpoint<'_>, arrived_at: Timestamp, offset: i64) -> Result<Verdict, ArchiveError> {
+    pub fn fold(
+        &mut self,
+        key: &str,
+        touchpoint: &Touchpoint<'_>,
+        arrived_at: Timestamp,
+        offset: i64,
+    ) -> Result<Verdict, ArchiveError> {
         let verdict = self.engine.apply(key, touchpoint, arrived_at, offset, &mut self.tables).map_err(ArchiveError::Fold)?;
         self.counts.judged(verdict);
         self.since_advance += 1;

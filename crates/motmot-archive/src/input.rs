@@ -33,7 +33,8 @@ const BUFFER: usize = 256 << 10;
 /// Opens a file, plain or gzip; `-` is the standard input. `read` counts the file's bytes as they are read.
 pub(crate) fn open(path: &Path, has_mapping: bool, read: &Arc<AtomicU64>) -> Result<Input, ArchiveError> {
     let failed = |source| ArchiveError::Open { path: path.to_owned(), source };
-    let file: Box<dyn Read + Send> = if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(failed)?) };
+    let file: Box<dyn Read + Send> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(failed)?) };
     let mut plain = BufReader::with_capacity(BUFFER, Counted { inner: file, read: Arc::clone(read) });
     let is_gzip = plain.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
     let mut bytes: Box<dyn BufRead + Send> =

@@ -1,8 +1,8 @@
 //! `motmot replay`: any source, any strategy, all cores.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::{fs, thread};
 
 use motmot_core::{Strategy, Timestamp};
@@ -55,7 +55,12 @@ const PARTITIONS_A_THREAD: usize = 8;
 ///
 /// # Errors
 /// When a file cannot be read, a temporary file or an output cannot be written.
-pub fn replay(source: &Source, strategy: &Arc<Strategy>, options: &ReplayOptions, report: Report<'_>) -> Result<Replayed, ArchiveError> {
+pub fn replay(
+    source: &Source,
+    strategy: &Arc<Strategy>,
+    options: &ReplayOptions,
+    report: Report<'_>,
+) -> Result<Replayed, ArchiveError> {
     if let Some(out) = &options.out {
         fs::create_dir_all(out).map_err(|source| ArchiveError::Output { path: out.clone(), source })?;
     }
@@ -79,7 +84,8 @@ pub fn replay(source: &Source, strategy: &Arc<Strategy>, options: &ReplayOptions
 pub fn gather(strategy: &Strategy, folded: Vec<Folded>, read: InputCounts, out: Option<&Path>) -> Result<Summary, ArchiveError> {
     let mut input = read;
     let mut cycles = CycleCounts::default();
-    let mut moments: Vec<(String, MomentCounts)> = strategy.rules.iter().map(|rule| (rule.id.clone(), MomentCounts::default())).collect();
+    let mut moments: Vec<(String, MomentCounts)> =
+        strategy.rules.iter().map(|rule| (rule.id.clone(), MomentCounts::default())).collect();
     let mut digest = Digest::default();
     let mut rows = Vec::new();
     for Folded { counts, told } in folded {
@@ -146,7 +152,9 @@ fn fold_partition(
     let mut records = spool.take(partition)?;
     let mut folder = Folder::new(Arc::clone(strategy), keep_rows)?;
     let mut count = 0;
-    while let Some(folded) = records.next(|place, key, touchpoint| folder.fold(key, &touchpoint, place.arrived_at, place.row()))? {
+    while let Some(folded) =
+        records.next(|place, key, touchpoint| folder.fold(key, &touchpoint, place.arrived_at, place.row()))?
+    {
         folded?;
         count += 1;
         if count % A_REPORT == 0 {

@@ -75,7 +75,13 @@ impl Reading<'_> {
     fn arrived(&mut self, file: usize, row: u64, arrived: &Arrived<'_>) -> Result<(), ArchiveError> {
         let key = key_of(&arrived.touchpoint);
         if key.is_empty() {
-            self.dead(file, row, "no_key", 1, "it has neither customer_id nor cycle_id, so nothing says what it belongs to".to_owned());
+            self.dead(
+                file,
+                row,
+                "no_key",
+                1,
+                "it has neither customer_id nor cycle_id, so nothing says what it belongs to".to_owned(),
+            );
             return Ok(());
         }
         self.push(key, &arrived.touchpoint, Place::new(arrived.instant(), file, row, 0))
@@ -128,11 +134,16 @@ pub(crate) fn read(source: &Source, threads: usize, spool: &Spool, report: Repor
         first_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
     };
     let parts = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| {
-            let receive = receive.clone();
-            let mut reading = reading();
-            scope.spawn(|| -> Result<Read, ArchiveError> { work(&mut reading, receive)?; finish(reading) })
-        }).collect();
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let receive = receive.clone();
+                let mut reading = reading();
+                scope.spawn(|| -> Result<Read, ArchiveError> {
+                    work(&mut reading, receive)?;
+                    finish(reading)
+                })
+            })
+            .collect();
         // a worker that fails hangs up, and the reader then finds nobody listening
         drop(receive);
         let mut own = reading();
@@ -162,7 +173,13 @@ fn finish(reading: Reading<'_>) -> Result<Read, ArchiveError> {
     Ok(reading.read)
 }
 
-fn read_files(source: &Source, own: &mut Reading<'_>, send: Sender<Piece>, total: u64, report: Report<'_>) -> Result<(), ArchiveError> {
+fn read_files(
+    source: &Source,
+    own: &mut Reading<'_>,
+    send: Sender<Piece>,
+    total: u64,
+    report: Report<'_>,
+) -> Result<(), ArchiveError> {
     let done = Arc::new(AtomicU64::new(0));
     let tell = || report(Progress::Reading { done: done.load(Ordering::Relaxed), total });
     let mut mapper = source.mapping.as_ref().map(|mapping| Mapper::new(Arc::clone(mapping)));
@@ -185,7 +202,13 @@ fn read_files(source: &Source, own: &mut Reading<'_>, send: Sender<Piece>, total
 }
 
 /// Hands on the blocks of an Avro file; `false` when nobody listens any more.
-fn cut_avro(path: &Path, file: usize, bytes: impl std::io::BufRead, send: &Sender<Piece>, tell: &dyn Fn()) -> Result<bool, ArchiveError> {
+fn cut_avro(
+    path: &Path,
+    file: usize,
+    bytes: impl std::io::BufRead,
+    send: &Sender<Piece>,
+    tell: &dyn Fn(),
+) -> Result<bool, ArchiveError> {
     let failed = |source| ArchiveError::Avro { path: path.to_owned(), source };
     for block in Blocks::open(bytes).map_err(failed)? {
         let block = Box::new(block.map_err(failed)?);

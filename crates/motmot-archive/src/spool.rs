@@ -268,7 +268,12 @@ impl Merge {
                 (Sealed::Disk { start, count }, Some(file)) => {
                     let input = FileAt { file: std::sync::Arc::clone(file), position: start };
                     let place = Place { arrived_at: Timestamp::MIN, order: 0 };
-                    sources.push(Source::Disk { input: BufReader::with_capacity(READ_AHEAD, input), left: count, place, record: Vec::new() });
+                    sources.push(Source::Disk {
+                        input: BufReader::with_capacity(READ_AHEAD, input),
+                        left: count,
+                        place,
+                        record: Vec::new(),
+                    });
                 }
                 (Sealed::Disk { .. }, None) => {}
             }

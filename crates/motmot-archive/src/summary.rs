@@ -204,7 +204,11 @@ impl Summary {
 
     fn moments_into(&self, out: &mut String) {
         let width = self.moments.iter().map(|(rule, _)| rule.chars().count()).max().unwrap_or(0).max(24);
-        let _ = writeln!(out, "\n  {:<width$}{:>13}{:>13}{:>13}{:>13}", "critical moments", "flagged", "open", "recovered", "expired");
+        let _ = writeln!(
+            out,
+            "\n  {:<width$}{:>13}{:>13}{:>13}{:>13}",
+            "critical moments", "flagged", "open", "recovered", "expired"
+        );
         for (rule, counts) in &self.moments {
             let columns = [counts.flagged(), counts.open, counts.recovered, counts.expired].map(grouped);
             let [flagged, open, recovered, expired] = columns;
@@ -233,14 +237,8 @@ mod tests {
     #[test]
     fn every_verdict_is_accounted_for() {
         let mut counts = InputCounts::default();
-        let all = [
-            Verdict::Folded,
-            Verdict::Duplicate,
-            Verdict::Conflicting,
-            Verdict::Late,
-            Verdict::Overflow,
-            Verdict::TooFarAhead,
-        ];
+        let all =
+            [Verdict::Folded, Verdict::Duplicate, Verdict::Conflicting, Verdict::Late, Verdict::Overflow, Verdict::TooFarAhead];
         all.into_iter().for_each(|verdict| counts.judged(verdict));
         counts.dead("malformed", 3);
         assert_eq!(counts.touchpoints, 9);
@@ -254,7 +252,10 @@ mod tests {
         let summary = Summary {
             input: InputCounts::default(),
             cycles: CycleCounts::default(),
-            moments: vec![("z".to_owned(), MomentCounts::default()), ("a".to_owned(), MomentCounts { open: 1, recovered: 2, expired: 3 })],
+            moments: vec![
+                ("z".to_owned(), MomentCounts::default()),
+                ("a".to_owned(), MomentCounts { open: 1, recovered: 2, expired: 3 }),
+            ],
             digest: "00".to_owned(),
         };
         let json = serde_json::to_string(&summary).unwrap();

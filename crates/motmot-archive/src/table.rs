@@ -40,13 +40,19 @@ impl<R: BufRead> Records<R> {
             if !self.append_line(record)? {
                 return Ok(None);
             }
-            while self.is_inside_quotes(record) && record.len() < MAX_RECORD {
+            let mut quotes = Quotes::new(self.quote, self.delimiter);
+            // What was looked at once is not looked at again: an unclosed quote must not cost the square of the file.
+            let mut seen = 0;
+            while quotes.are_open_after(record.get(seen..).unwrap_or_default()) && record.len() <= MAX_RECORD {
+                seen = record.len();
                 if !self.append_line(record)? {
                     break;
                 }
             }
             if record.len() > MAX_RECORD {
-                let why = format!("line {line} begins a record of over {MAX_RECORD} bytes: is a quote never closed? Say `quote: none` if quotes mean nothing here");
+                let why = format!(
+                    "line {line} begins a record of over {MAX_RECORD} bytes: is a quote never closed? Say `quote: none` if quotes mean nothing here"
+                );
                 return Err(io::Error::new(io::ErrorKind::InvalidData, why));
             }
             while matches!(record.last(), Some(b'\n' | b'\r')) {
@@ -68,21 +74,34 @@ impl<R: BufRead> Records<R> {
         }
         Ok(true)
     }
+}
 
-    fn is_inside_quotes(&self, record: &[u8]) -> bool {
-        let Some(quote) = self.quote.filter(|quote| record.contains(quote)) else { return false };
-        let mut inside = false;
-        let mut at_start = true;
-        for &byte in record {
-            if byte == quote && (inside || at_start) {
+/// Follows a record through its quoted fields.
+struct Quotes {
+    quote: Option<u8>,
+    delimiter: u8,
+    inside: bool,
+    at_start: bool,
+}
+
+impl Quotes {
+    fn new(quote: Option<u8>, delimiter: u8) -> Self {
+        Self { quote, delimiter, inside: false, at_start: true }
+    }
+
+    /// Whether a quoted field is still open after the record's next bytes.
+    fn are_open_after(&mut self, bytes: &[u8]) -> bool {
+        let Some(quote) = self.quote.filter(|quote| self.inside || bytes.contains(quote)) else { return false };
+        for &byte in bytes {
+            if byte == quote && (self.inside || self.at_start) {
                 // a doubled quote leaves the field and enters it again
-                inside = !inside;
-                at_start = !inside;
+                self.inside = !self.inside;
+                self.at_start = !self.inside;
             } else {
-                at_start = !inside && byte == self.delimiter;
+                self.at_start = !self.inside && byte == self.delimiter;
             }
         }
-        inside
+        self.inside
     }
 }
 

@@ -10,13 +10,18 @@ use super::model::{ClockFormat, InstantFormat};
 
 pub(super) fn instant(text: &str, format: &InstantFormat, zone: Tz) -> Result<Timestamp, BadRow> {
     match format {
-        InstantFormat::Rfc3339 => Timestamp::parse(text).map_err(|e| BadRow::new(format!("`{text}` is no RFC 3339 instant ({e})"))),
+        InstantFormat::Rfc3339 => {
+            Timestamp::parse(text).map_err(|e| BadRow::new(format!("`{text}` is no RFC 3339 instant ({e})")))
+        }
         InstantFormat::Epoch(unit) => {
             let number = text.parse::<i64>().ok().and_then(|number| number.checked_mul(*unit));
-            number.map(Timestamp::from_millis).ok_or_else(|| BadRow::new(format!("`{text}` is no whole number of seconds or milliseconds since 1970")))
+            number
+                .map(Timestamp::from_millis)
+                .ok_or_else(|| BadRow::new(format!("`{text}` is no whole number of seconds or milliseconds since 1970")))
         }
         InstantFormat::Zoned(items) => {
-            let at = parsed(text, items)?.to_datetime().map_err(|_| BadRow::new(format!("`{text}` is no instant that exists")))?;
+            let at =
+                parsed(text, items)?.to_datetime().map_err(|_| BadRow::new(format!("`{text}` is no instant that exists")))?;
             Ok(Timestamp::from_millis(at.timestamp_millis()))
         }
         InstantFormat::Local(items) => {

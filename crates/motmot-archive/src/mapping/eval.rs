@@ -14,8 +14,10 @@ use super::model::{Condition, Mapping, Negative, Otherwise, Part, Span, Time, Un
 use super::{BadRow, clock};
 use crate::table::Fields;
 
+/// The values that a cycle's first row gives to all its rows.
+pub(super) type FirstRow = Box<[Option<String>]>;
 /// Of every cycle, the values carried over from its first row.
-pub(super) type Carried = FxHashMap<String, Box<[Option<String>]>>;
+pub(super) type Carried = FxHashMap<String, FirstRow>;
 
 pub(super) type Found<'r> = Result<Option<Cow<'r, str>>, BadRow>;
 pub(super) type FoundTime = Result<Option<Timestamp>, BadRow>;
@@ -53,10 +55,14 @@ impl<'r> Row<'r> {
                 match (entries.iter().find(|(entry, _)| *entry == text), otherwise) {
                     (Some((_, value)), _) => self.value(value),
                     (None, Otherwise::Value(value)) => self.value(value),
-                    (None, Otherwise::Error) => Err(BadRow::new(format!("`{text}` is not in the mapping's table: add it there, or give the table an `otherwise`"))),
+                    (None, Otherwise::Error) => Err(BadRow::new(format!(
+                        "`{text}` is not in the mapping's table: add it there, or give the table an `otherwise`"
+                    ))),
                 }
             }
-            Value::FirstOf(list) => list.iter().map(|value| self.value(value)).find(|found| !matches!(found, Ok(None))).unwrap_or(Ok(None)),
+            Value::FirstOf(list) => {
+                list.iter().map(|value| self.value(value)).find(|found| !matches!(found, Ok(None))).unwrap_or(Ok(None))
+            }
             Value::If { when, then, otherwise } => self.value(if self.holds(when)? { then } else { otherwise }),
         }
     }
@@ -126,9 +132,17 @@ impl<'r> Row<'r> {
                 let (Some(start), Some(span)) = (self.time(start)?, self.span(span)?) else { return Ok(None) };
                 Ok(Some(start.plus(span)))
             }
-            Time::FirstOf(list) => list.iter().map(|time| self.time(time)).find(|found| !matches!(found, Ok(None))).unwrap_or(Ok(None)),
+            Time::FirstOf(list) => {
+                list.iter().map(|time| self.time(time)).find(|found| !matches!(found, Ok(None))).unwrap_or(Ok(None))
+            }
             Time::LatestOf(list) => list.iter().try_fold(None, |latest, time| Ok(latest.max(self.time(time)?))),
-            Time::If { when, then } => if self.holds(when)? { self.time(then) } else { Ok(None) },
+            Time::If { when, then } => {
+                if self.holds(when)? {
+                    self.time(then)
+                } else {
+                    Ok(None)
+                }
+            }
         }
     }
 
@@ -143,7 +157,9 @@ impl<'r> Row<'r> {
                     _ if millis >= 0 => Ok(Some(millis)),
                     Negative::Zero => Ok(Some(0)),
                     Negative::Absent => Ok(None),
-                    Negative::Error => Err(BadRow::new(format!("the duration `{text}` is negative; if such are slips of the clock, say `negative: zero` in the mapping"))),
+                    Negative::Error => Err(BadRow::new(format!(
+                        "the duration `{text}` is negative; if such are slips of the clock, say `negative: zero` in the mapping"
+                    ))),
                 }
             }
         }
@@ -174,13 +190,17 @@ impl<'r> Row<'r> {
                 let text = self.value(value)?.unwrap_or_default();
                 Ok(list.iter().any(|entry| *entry == text))
             }
-            Condition::StartsWith(value, list) => Ok(self.value(value)?.is_some_and(|text| list.iter().any(|start| text.starts_with(start)))),
+            Condition::StartsWith(value, list) => {
+                Ok(self.value(value)?.is_some_and(|text| list.iter().any(|start| text.starts_with(start))))
+            }
             Condition::Known(value) => Ok(self.value(value)?.is_some()),
             Condition::Number(value, comparison, limit) => match self.value(value)? {
                 None => Ok(false),
                 Some(text) => Ok(comparison.holds(number(&text)?, *limit)),
             },
-            Condition::Span(span, comparison, limit) => Ok(self.span(span)?.is_some_and(|millis| comparison.holds(millis, *limit))),
+            Condition::Span(span, comparison, limit) => {
+                Ok(self.span(span)?.is_some_and(|millis| comparison.holds(millis, *limit)))
+            }
         }
     }
 }
@@ -193,7 +213,9 @@ pub(super) fn number(text: &str) -> Result<f64, BadRow> {
 fn duration(text: &str, unit: Option<Unit>) -> Result<i64, BadRow> {
     match unit {
         None => parse_duration(text).map_err(|(message, mend)| BadRow::new(format!("{message}: {mend}"))),
-        Some(Unit::Clock) => clock_duration(text).ok_or_else(|| BadRow::new(format!("`{text}` is no duration of the form h:mm:ss"))),
+        Some(Unit::Clock) => {
+            clock_duration(text).ok_or_else(|| BadRow::new(format!("`{text}` is no duration of the form h:mm:ss")))
+        }
         Some(Unit::Millis(unit)) => match text.parse::<i64>() {
             Ok(number) => number.checked_mul(unit).ok_or_else(|| BadRow::new(format!("the duration `{text}` is too long"))),
             Err(_) => fraction(number(text)?, unit),

@@ -9,7 +9,7 @@ use motmot_core::yaml::nearest;
 use motmot_core::{Text, Timestamp, Touchpoint};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::eval::{Carried, Row, number};
+use super::eval::{Carried, FirstRow, Row, number};
 use super::model::{ColumnRef, Encoding, Mapping, Slot, Value, Word};
 use super::{BadRow, truth};
 use crate::table::Fields;
@@ -47,7 +47,9 @@ pub struct RowAt {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadHeader {
     /// A column is not there.
-    #[error("the file has no column `{name}`{hint}; its columns are: {columns}. Mend the name in the mapping, or give the position, as in `{{#3}}`")]
+    #[error(
+        "the file has no column `{name}`{hint}; its columns are: {columns}. Mend the name in the mapping, or give the position, as in `{{#3}}`"
+    )]
     Missing {
         /// What the mapping calls it.
         name: String,
@@ -57,7 +59,9 @@ pub enum BadHeader {
         columns: String,
     },
     /// A name is there more than once.
-    #[error("{count} columns are called `{name}`: write `{{{name}#1}}` for the first, `{{{name}#2}}` for the second in the mapping")]
+    #[error(
+        "{count} columns are called `{name}`: write `{{{name}#1}}` for the first, `{{{name}#2}}` for the second in the mapping"
+    )]
     Ambiguous {
         /// The name.
         name: String,
@@ -124,7 +128,9 @@ impl Mapper {
         let width = *self.width.get_or_insert(self.fields.len());
         if self.fields.len() != width {
             let (count, delimiter) = (self.fields.len(), char::from(mapping.format.delimiter));
-            return Err(BadRow::new(format!("the row has {count} fields, and the file {width} columns (delimiter {delimiter:?})")));
+            return Err(BadRow::new(format!(
+                "the row has {count} fields, and the file {width} columns (delimiter {delimiter:?})"
+            )));
         }
         let values: Vec<OnceCell<_>> = mapping.values.iter().map(|_| OnceCell::new()).collect();
         let times: Vec<OnceCell<_>> = mapping.times.iter().map(|_| OnceCell::new()).collect();
@@ -162,7 +168,8 @@ pub(crate) fn header_names(record: &[u8], mapping: &Mapping) -> Vec<String> {
 }
 
 fn position_of(column: &ColumnRef, names: &[String], width: Option<usize>) -> Result<usize, BadHeader> {
-    let places = |wanted: &str| -> Vec<usize> { names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(at, _)| at).collect() };
+    let places =
+        |wanted: &str| -> Vec<usize> { names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(at, _)| at).collect() };
     let missing = |name: &str| BadHeader::Missing {
         name: name.to_owned(),
         hint: nearest(name, names.iter().map(String::as_str)).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default(),
@@ -186,12 +193,14 @@ fn decoded(record: &[u8], encoding: Encoding) -> Result<Cow<'_, str>, BadRow> {
     match (std::str::from_utf8(record), encoding) {
         (Ok(text), _) if encoding == Encoding::Utf8 || record.is_ascii() => Ok(Cow::Borrowed(text)),
         (_, Encoding::Latin1) => Ok(record.iter().copied().map(char::from).collect::<String>().into()),
-        (_, Encoding::Utf8) => Err(BadRow::new("the row is not UTF-8; if the file is older, say `encoding: latin-1` in the mapping")),
+        (_, Encoding::Utf8) => {
+            Err(BadRow::new("the row is not UTF-8; if the file is older, say `encoding: latin-1` in the mapping"))
+        }
     }
 }
 
 /// The cycle, and what is to be carried over from this row, if it is the cycle's first.
-fn first_of_cycle(row: &Row<'_>) -> Result<Option<(String, Box<[Option<String>]>)>, BadRow> {
+fn first_of_cycle(row: &Row<'_>) -> Result<Option<(String, FirstRow)>, BadRow> {
     if row.mapping.carried == 0 || row.first_row()?.is_some() {
         return Ok(None);
     }
@@ -245,7 +254,13 @@ fn event_id(cycle: &str, slot: &str, record: &[u8]) -> String {
     format!("{:016x}", hash.digest())
 }
 
-fn touchpoint<'r>(row: &'r Row<'r>, slot: &'r Slot, cycle_id: Option<&'r str>, event_id: String, at: RowAt) -> Result<Touchpoint<'r>, BadRow> {
+fn touchpoint<'r>(
+    row: &'r Row<'r>,
+    slot: &'r Slot,
+    cycle_id: Option<&'r str>,
+    event_id: String,
+    at: RowAt,
+) -> Result<Touchpoint<'r>, BadRow> {
     let touchpoint = Touchpoint {
         event_id: Text::owned(event_id),
         occurred_at: row.time(&slot.at)?.ok_or_else(|| BadRow::new("the row gives no time for it"))?,
@@ -254,7 +269,9 @@ fn touchpoint<'r>(row: &'r Row<'r>, slot: &'r Slot, cycle_id: Option<&'r str>, e
         cycle_id: cycle_id.map(Text::borrowed),
         stage: row.word(&slot.stage, "stage", Stage::parse)?.ok_or_else(|| BadRow::new("the row gives no stage"))?,
         intent: row.optional_word(slot.intent.as_ref(), "intent", Intent::parse)?,
-        initiated_by: row.optional_word(slot.initiated_by.as_ref(), "initiated_by", Initiator::parse)?.unwrap_or(Initiator::Customer),
+        initiated_by: row
+            .optional_word(slot.initiated_by.as_ref(), "initiated_by", Initiator::parse)?
+            .unwrap_or(Initiator::Customer),
         channel: row.text(&slot.channel)?.unwrap_or_default(),
         site: row.text(&slot.site)?.unwrap_or_default(),
         team: row.text(&slot.team)?,
@@ -323,7 +340,9 @@ impl<'r> Row<'r> {
         match self.value(value)? {
             None => Ok(None),
             Some(Cow::Borrowed(text)) => Ok(Some(text)),
-            Some(Cow::Owned(text)) => Err(BadRow::new(format!("`{text}` was not found once for the row; this is a fault of motmot's, please report it"))),
+            Some(Cow::Owned(text)) => Err(BadRow::new(format!(
+                "`{text}` was not found once for the row; this is a fault of motmot's, please report it"
+            ))),
         }
     }
 
@@ -337,7 +356,12 @@ impl<'r> Row<'r> {
         }
     }
 
-    fn optional_word<T: Copy>(&self, word: Option<&'r Word<T>>, field: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, BadRow> {
+    fn optional_word<T: Copy>(
+        &self,
+        word: Option<&'r Word<T>>,
+        field: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, BadRow> {
         word.map_or(Ok(None), |word| self.word(word, field, parse))
     }
 

@@ -24,10 +24,10 @@ impl Mapping {
     /// ```
     /// use motmot_archive::Mapping;
     ///
-    /// let problems = Mapping::parse("mapping: shop\nformat: {kind: cvs}\n", "shop.yaml").unwrap_err();
+    /// let problems = Mapping::load("shop.yaml", "mapping: shop\nformat: {kind: cvs}\n").unwrap_err();
     /// assert!(problems.to_string().contains("shop.yaml:2:16: `cvs` is not a kind of file; did you mean `csv`?"));
     /// ```
-    pub fn parse(text: &str, file: &str) -> Result<Self, Problems> {
+    pub fn load(file: &str, text: &str) -> Result<Self, Problems> {
         load::load(text, file)
     }
 }

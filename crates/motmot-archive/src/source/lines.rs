@@ -15,7 +15,13 @@ const PIECE: usize = 1 << 20;
 const MAX_LINE: usize = 16 << 20;
 
 /// Hands on a file in pieces that end at line ends; `false` when nobody listens any more.
-pub(super) fn cut(path: &Path, file: usize, mut input: impl BufRead, send: &Sender<Piece>, tell: &dyn Fn()) -> Result<bool, ArchiveError> {
+pub(super) fn cut(
+    path: &Path,
+    file: usize,
+    mut input: impl BufRead,
+    send: &Sender<Piece>,
+    tell: &dyn Fn(),
+) -> Result<bool, ArchiveError> {
     let mut first_line = 1;
     let mut bytes: Vec<u8> = Vec::with_capacity(PIECE + PIECE / 4);
     loop {

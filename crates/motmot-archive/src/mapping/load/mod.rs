@@ -34,7 +34,13 @@ fn document_of(document: &Node, problems: &mut Problems) -> Option<Mapping> {
         Some(node) => zone_of(node, problems),
         None => Some(Tz::UTC),
     };
-    let format = format.unwrap_or(Format { delimiter: b',', quote: Some(b'"'), header: true, names: Vec::new(), encoding: Encoding::Utf8 });
+    let format = format.unwrap_or(Format {
+        delimiter: b',',
+        quote: Some(b'"'),
+        header: true,
+        names: Vec::new(),
+        encoding: Encoding::Utf8,
+    });
     let mut loader = Loader::new(format, problems);
     loader.define(&mut fields);
     let cycle_id = loader.cycle_id(&mut fields);
@@ -67,13 +73,15 @@ fn document_of(document: &Node, problems: &mut Problems) -> Option<Mapping> {
 fn format_of(node: &Node, problems: &mut Problems) -> Option<Format> {
     let mut fields = node.fields("the format", problems)?;
     let kind = fields.take("kind").and_then(|kind| kind.word("a kind of file", &["csv", "tsv"], problems));
-    let given = fields.take("delimiter").and_then(|node| Some((single_byte(node, problems)?, node)));
-    let delimiter = match (kind, given) {
-        (_, Some((delimiter, _))) => delimiter,
-        (Some("tsv"), None) => b'\t',
-        (Some(_), None) => b',',
+    let delimiter = match (fields.take("delimiter"), kind) {
+        (Some(node), _) => single_byte(node, problems).unwrap_or(b','),
+        (None, Some("tsv")) => b'\t',
+        (None, Some(_)) => b',',
         (None, None) => {
-            problems.report(fields.place(), "the format does not say how fields are delimited", "write `kind: csv`, `kind: tsv` or `delimiter: \";\"`");
+            if fields.take("kind").is_none() {
+                let mend = "write `kind: csv`, `kind: tsv` or `delimiter: \";\"`";
+                problems.report(fields.place(), "the format does not say how fields are delimited", mend);
+            }
             b','
         }
     };
@@ -116,7 +124,11 @@ fn zone_of(node: &Node, problems: &mut Problems) -> Option<Tz> {
     if zone.is_none() {
         let near = nearest(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
         let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        problems.report(node.place, format!("`{text}` is no time zone{hint}"), "write a name of the IANA list, as in `Asia/Jerusalem` or `UTC`");
+        problems.report(
+            node.place,
+            format!("`{text}` is no time zone{hint}"),
+            "write a name of the IANA list, as in `Asia/Jerusalem` or `UTC`",
+        );
     }
     zone
 }
@@ -234,7 +246,7 @@ impl<'n, 'p> Loader<'n, 'p> {
         self.problems.report(place, message, "break the circle: begin at a column");
     }
 
-    fn report(&mut self, place: Place, message: impl Into<String>, mend: impl Into<String>) {
+    fn report(&mut self, place: Place, message: impl AsRef<str>, mend: impl AsRef<str>) {
         self.problems.report(place, message, mend);
     }
 }

@@ -63,8 +63,11 @@ impl<'n> Loader<'n, '_> {
         let mut take = Take { own: &mut own, shared: &mut shared };
         let at = take.demand("at", "say when it happened: `at: entry`", self.problems).and_then(|node| self.time(node));
         let stage = take.demand("stage", "write one of the five stages", self.problems).and_then(|node| self.word(node));
-        let outcome = take.demand("outcome", "write met, partly_met, unmet, pending or none", self.problems).and_then(|node| self.word(node));
-        let channel = take.demand("channel", "say by which channel: `channel: phone`", self.problems).and_then(|node| self.text(node));
+        let outcome = take
+            .demand("outcome", "write met, partly_met, unmet, pending or none", self.problems)
+            .and_then(|node| self.word(node));
+        let channel =
+            take.demand("channel", "say by which channel: `channel: phone`", self.problems).and_then(|node| self.text(node));
         let site = take.demand("site", "say where: `site: call-centre`", self.problems).and_then(|node| self.text(node));
         let intent = take.get("intent").and_then(|node| self.word(node));
         let initiated_by = take.get("initiated_by").and_then(|node| self.word(node));
@@ -147,9 +150,14 @@ impl<'n> Loader<'n, '_> {
 
     fn promise(&mut self, node: &'n Node) -> Option<PromiseOf> {
         let mut fields = node.fields("a promise", self.problems)?;
-        let id = fields.demand("id", "name it, so that it can be kept: `id: \"{cycle}-callback\"`", self.problems).and_then(|node| self.text(node));
-        let kind = fields.demand("kind", "say what was promised: `kind: call_back`", self.problems).and_then(|node| self.text(node));
-        let due = fields.demand("due", "say when it is due: `due: {start: entry, plus: 2h}`", self.problems).and_then(|node| self.time(node));
+        let id = fields
+            .demand("id", "name it, so that it can be kept: `id: \"{cycle}-callback\"`", self.problems)
+            .and_then(|node| self.text(node));
+        let kind =
+            fields.demand("kind", "say what was promised: `kind: call_back`", self.problems).and_then(|node| self.text(node));
+        let due = fields
+            .demand("due", "say when it is due: `due: {start: entry, plus: 2h}`", self.problems)
+            .and_then(|node| self.time(node));
         fields.finish(self.problems);
         Some(PromiseOf { id: id?, kind: kind?, due: due? })
     }
@@ -197,4 +205,3 @@ impl<'n> Take<'_, 'n> {
         }
     }
 }
-

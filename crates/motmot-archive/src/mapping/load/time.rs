@@ -55,7 +55,9 @@ impl<'n> Loader<'n, '_> {
             return self.clock(clock, fields);
         }
         if let Some(start) = start {
-            let plus = fields.demand("plus", "say what is added: `plus: \"{ser_time} s\"`", self.problems).and_then(|node| self.span(node));
+            let plus = fields
+                .demand("plus", "say what is added: `plus: \"{ser_time} s\"`", self.problems)
+                .and_then(|node| self.span(node));
             return Some(Time::Plus(Box::new(self.time(start)?), plus?));
         }
         if let Some(time) = time {
@@ -75,9 +77,9 @@ impl<'n> Loader<'n, '_> {
                 "rfc3339" => Some(InstantFormat::Rfc3339),
                 "epoch_ms" => Some(InstantFormat::Epoch(1)),
                 "epoch_s" => Some(InstantFormat::Epoch(1_000)),
-                text => self.items(text, node.place, Gives::Instant).map(|items| {
-                    if is_zoned(&items) { InstantFormat::Zoned(items) } else { InstantFormat::Local(items) }
-                }),
+                text => self
+                    .items(text, node.place, Gives::Instant)
+                    .map(|items| if is_zoned(&items) { InstantFormat::Zoned(items) } else { InstantFormat::Local(items) }),
             },
         };
         Some(Time::Instant { of: of?, format: format? })

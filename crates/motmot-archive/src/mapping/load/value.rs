@@ -83,7 +83,11 @@ impl<'n> Loader<'n, '_> {
     fn refuse_strays(&mut self, place: Place, pairs: &[(Option<&'n Node>, Option<&'n Node>, &str, &str)]) {
         for (stray, with, stray_name, with_name) in pairs {
             if stray.is_some() && with.is_none() {
-                self.report(place, format!("`{stray_name}` without `{with_name}`"), format!("add `{with_name}`, or leave `{stray_name}` out"));
+                self.report(
+                    place,
+                    format!("`{stray_name}` without `{with_name}`"),
+                    format!("add `{with_name}`, or leave `{stray_name}` out"),
+                );
             }
         }
     }
@@ -174,7 +178,8 @@ impl<'n> Loader<'n, '_> {
         let problem = match expected {
             Expected::Text => None,
             Expected::Word(what, words) => (!words.contains(&text.as_str())).then(|| {
-                let near = nearest(&text, words.iter().copied()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                let near =
+                    nearest(&text, words.iter().copied()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 (format!("`{text}` is not {what}{near}"), format!("write {}", listed(words.iter().copied())))
             }),
             Expected::Duration => parse_duration(&text).err(),
@@ -257,14 +262,21 @@ impl<'n> Loader<'n, '_> {
     /// A duration: `60s`, `{column} s`, or a value with its unit.
     pub(super) fn span(&mut self, node: &'n Node) -> Option<Span> {
         if !matches!(node.value, yaml::Value::Map(_)) {
-            return self.value(node, Expected::Duration).and_then(|value| self.span_of(value, None, Negative::Error, node.place));
+            let value = self.value(node, Expected::Duration)?;
+            if matches!(value, Value::Column(_)) {
+                let mend = "write it behind: `\"{column} s\"`, or `{of: \"{column}\", unit: s}`; `{of: \"{column}\"}` if the texts name it themselves";
+                self.report(node.place, "a column's number has no unit", mend);
+                return None;
+            }
+            return Some(span_of(value, None, Negative::Error));
         }
         let mut fields = node.fields("a duration", self.problems)?;
         let unit = fields.take("unit").and_then(|node| {
             let word = node.word("a unit", &["ms", "s", "m", "h", "d", "clock"], self.problems)?;
             unit_of(word)
         });
-        let negative = fields.take("negative").and_then(|node| node.word("an answer", &["error", "zero", "absent"], self.problems));
+        let negative =
+            fields.take("negative").and_then(|node| node.word("an answer", &["error", "zero", "absent"], self.problems));
         let negative = match negative {
             Some("zero") => Negative::Zero,
             Some("absent") => Negative::Absent,
@@ -275,29 +287,26 @@ impl<'n> Loader<'n, '_> {
             Some(Unit::Clock) => Expected::Text,
             None => Expected::Duration,
         };
-        let place = fields.place();
         let value = self.value_of_fields(&mut fields, expected);
         fields.finish(self.problems);
-        self.span_of(value?, unit, negative, place)
+        Some(span_of(value?, unit, negative))
     }
+}
 
-    fn span_of(&mut self, value: Value, unit: Option<Unit>, negative: Negative, place: Place) -> Option<Span> {
-        match (value, unit) {
-            (Value::Constant(text), None) => parse_duration(&text).ok().map(Span::Constant),
-            (Value::Template(parts), None) => match <[Part; 2]>::try_from(parts) {
-                // `{q_time} s`: the number is read as it stands, nothing is put together
-                Ok([Part::Value(of), Part::Text(text)]) if unit_of(text.trim()).is_some() => {
-                    Some(Span::Of { of, unit: unit_of(text.trim()), negative })
-                }
-                Ok(parts) => Some(Span::Of { of: Value::Template(parts.into()), unit: None, negative }),
-                Err(parts) => Some(Span::Of { of: Value::Template(parts), unit: None, negative }),
-            },
-            (Value::Column(_), None) => {
-                self.report(place, "a column's number has no unit", "write it behind: `\"{column} s\"`, or add `unit: s`");
-                None
-            }
-            (of, unit) => Some(Span::Of { of, unit, negative }),
+fn span_of(value: Value, unit: Option<Unit>, negative: Negative) -> Span {
+    match (value, unit) {
+        (Value::Constant(text), None) if parse_duration(&text).is_ok() => {
+            Span::Constant(parse_duration(&text).unwrap_or_default())
         }
+        (Value::Template(parts), None) => match <[Part; 2]>::try_from(parts) {
+            // `{q_time} s`: the number is read as it stands, nothing is put together
+            Ok([Part::Value(of), Part::Text(text)]) if unit_of(text.trim()).is_some() => {
+                Span::Of { of, unit: unit_of(text.trim()), negative }
+            }
+            Ok(parts) => Span::Of { of: Value::Template(parts.into()), unit: None, negative },
+            Err(parts) => Span::Of { of: Value::Template(parts), unit: None, negative },
+        },
+        (of, unit) => Span::Of { of, unit, negative },
     }
 }
 
