@@ -64,8 +64,10 @@ impl Settings {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Folds touchpoints from Kafka and writes the tables of moments and cycles
-    #[command(after_help = "Examples:\n  motmot worker --config motmot.toml\n  MOTMOT_KAFKA__BROKERS=kafka:9092 motmot worker --set worker.shards=2\n\n\
-        SIGTERM or Ctrl-C stops it in order. It may be killed at any instant: nothing is lost or told twice.")]
+    #[command(
+        after_help = "Examples:\n  motmot worker --config motmot.toml\n  MOTMOT_KAFKA__BROKERS=kafka:9092 motmot worker --set worker.shards=2\n\n\
+        SIGTERM or Ctrl-C stops it in order. It may be killed at any instant: nothing is lost or told twice."
+    )]
     Worker,
     /// Follows the tables and serves the gauges that page people
     #[command(after_help = "Example:\n  motmot desk --config motmot.toml --set http.listen=0.0.0.0:9465")]
@@ -74,7 +76,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  motmot run --config motmot.toml")]
     Run,
     /// Checks the topics, or creates the missing ones
-    #[command(after_help = "Examples:\n  motmot topics\n  motmot topics --create --set topics.partitions=8 --set topics.replication=1")]
+    #[command(
+        after_help = "Examples:\n  motmot topics\n  motmot topics --create --set topics.partitions=8 --set topics.replication=1"
+    )]
     Topics(Topics),
     /// Checks strategy files, or prints their JSON Schema
     #[command(subcommand)]

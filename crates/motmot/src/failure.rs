@@ -17,7 +17,10 @@ pub(crate) struct AlreadyTold;
 /// Prints what went wrong, cause by cause, and gives the exit code: 1 failed, 2 usage or configuration.
 pub(crate) fn tell(error: &anyhow::Error) -> ExitCode {
     // `motmot … | head` is no failure of motmot's.
-    if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)) {
+    if error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+    {
         return ExitCode::SUCCESS;
     }
     if error.downcast_ref::<AlreadyTold>().is_some() {

@@ -32,8 +32,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// What `/readyz` says: ready, or one line for each part that is not.
     pub(crate) fn readiness(&self) -> Result<(), String> {
-        let lines: Vec<_> =
-            self.parts.iter().filter_map(|(name, ready)| Some(format!("{name}: {}", ready().err()?))).collect();
+        let lines: Vec<_> = self.parts.iter().filter_map(|(name, ready)| Some(format!("{name}: {}", ready().err()?))).collect();
         if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
     }
 
@@ -53,7 +52,9 @@ pub(crate) async fn bind(address: &str) -> anyhow::Result<TcpListener> {
         let mend = "set another with `http.listen` in the configuration, MOTMOT_HTTP__LISTEN, or --set http.listen=ADDRESS:PORT";
         let why = match error.kind() {
             ErrorKind::AddrInUse => format!("the HTTP address {address} is taken by another process: stop that one, or {mend}"),
-            ErrorKind::PermissionDenied => format!("this user may not open the HTTP address {address}: ports below 1024 are root's; {mend}"),
+            ErrorKind::PermissionDenied => {
+                format!("this user may not open the HTTP address {address}: ports below 1024 are root's; {mend}")
+            }
             _ => format!("the HTTP address {address} cannot be opened ({error}); {mend}"),
         };
         Usage(why).into()
@@ -136,7 +137,10 @@ mod tests {
     async fn a_busy_port_is_told_with_its_mend() {
         let taken = bind("127.0.0.1:0").await.unwrap();
         let error = bind(&address(&taken).unwrap().to_string()).await.unwrap_err();
-        assert!(error.to_string().contains("is taken by another process") && error.to_string().contains("http.listen"), "{error}");
+        assert!(
+            error.to_string().contains("is taken by another process") && error.to_string().contains("http.listen"),
+            "{error}"
+        );
         assert!(error.is::<Usage>());
     }
 }

@@ -41,7 +41,10 @@ impl Service {
     /// With nothing in it yet. `role` is told on the index page.
     pub(crate) fn new(role: &'static str, strategy: &Strategy) -> anyhow::Result<Self> {
         let registry = Registry::new();
-        let info = IntGaugeVec::new(Opts::new("motmot_info", "1: what runs here, as labels."), &["version", "role", "strategy", "strategy_hash"])?;
+        let info = IntGaugeVec::new(
+            Opts::new("motmot_info", "1: what runs here, as labels."),
+            &["version", "role", "strategy", "strategy_hash"],
+        )?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), role, &strategy.name, &format!("{:016x}", strategy.hash)]).set(1);
         registry.register(Box::new(info))?;
         Ok(Self { role, registry, shutdown: Shutdown::new(), worker: None, desk: None })
@@ -55,7 +58,12 @@ impl Service {
         text: String,
         reader: Reader,
     ) -> anyhow::Result<()> {
-        tracing::info!(instance = config.instance, shards = config.shard_count(), brokers = config.kafka.brokers, "the worker starts");
+        tracing::info!(
+            instance = config.instance,
+            shards = config.shard_count(),
+            brokers = config.kafka.brokers,
+            "the worker starts"
+        );
         let worker = Worker::new(config, strategy, text, &self.registry)?.with_reader(reader);
         let health = worker.health();
         let (sender, ended) = oneshot::channel();
@@ -147,7 +155,11 @@ impl Service {
     async fn stop(&mut self) -> anyhow::Result<()> {
         self.shutdown.request();
         let Some(worker) = self.worker.take() else { return Ok(()) };
-        worker.ended.await.unwrap_or(Ok(())).context("the worker did not stop in order; the next start reads again what it had not saved")
+        worker
+            .ended
+            .await
+            .unwrap_or(Ok(()))
+            .context("the worker did not stop in order; the next start reads again what it had not saved")
     }
 }
 
@@ -166,4 +178,3 @@ pub(crate) async fn until_signal() -> anyhow::Result<()> {
     tracing::info!("{signal}: stopping");
     Ok(())
 }
-

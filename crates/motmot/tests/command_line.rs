@@ -8,7 +8,9 @@ use program::{Outcome, motmot};
 fn without_a_command_it_says_what_there_is() {
     let outcome = motmot(&[]);
     assert_eq!(outcome.code, 2);
-    for command in ["worker", "desk", "run", "topics", "strategy", "import", "replay", "digest", "dead-letters", "alerts", "config", "demo"] {
+    for command in
+        ["worker", "desk", "run", "topics", "strategy", "import", "replay", "digest", "dead-letters", "alerts", "config", "demo"]
+    {
         assert!(outcome.stderr.contains(&format!("\n  {command} ")), "{command} is not in {}", outcome.stderr);
     }
 }

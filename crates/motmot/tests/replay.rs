@@ -4,8 +4,10 @@ mod program;
 
 use program::{example, motmot};
 
+#[allow(clippy::unwrap_used)] // a run that does not come about fails its test
 fn replay(arguments: &[&str]) -> serde_json::Value {
-    let (strategy, mapping, rows) = (example("first-csv/strategy.yaml"), example("first-csv/mapping.yaml"), example("first-csv/repairs.csv"));
+    let (strategy, mapping, rows) =
+        (example("first-csv/strategy.yaml"), example("first-csv/mapping.yaml"), example("first-csv/repairs.csv"));
     let fixed = ["replay", "--strategy", &strategy, "--mapping", &mapping, &rows, "--summary", "json"];
     let outcome = motmot(&fixed.into_iter().chain(arguments.iter().copied()).collect::<Vec<_>>());
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -21,7 +23,8 @@ fn a_csv_gives_the_moments_that_one_can_count_by_hand() {
     assert_eq!(summary["input"]["folded"], 25);
     // J-4 was never collected.
     assert_eq!(summary["cycles"], serde_json::json!({"total": 6, "open": 0, "farewell": 5, "abandoned": 1}));
-    let counts = |open: u64, recovered: u64, expired: u64| serde_json::json!({"open": open, "recovered": recovered, "expired": expired});
+    let counts =
+        |open: u64, recovered: u64, expired: u64| serde_json::json!({"open": open, "recovered": recovered, "expired": expired});
     // Looked at late: J-2 and J-6; never: J-4.
     assert_eq!(summary["moments"]["slow-diagnosis"], counts(0, 2, 1));
     // Promised for noon, ready at 16:20: J-2.
@@ -51,10 +54,12 @@ fn the_imported_touchpoints_give_the_same_digest_as_the_rows() {
     for name in ["touchpoints.jsonl", "touchpoints.jsonl.gz", "touchpoints.avro"] {
         let file = folder.path().join(name);
         let file = file.to_str().unwrap();
-        let imported = motmot(&["import", "--mapping", &example("first-csv/mapping.yaml"), &example("first-csv/repairs.csv"), "--to", file]);
+        let imported =
+            motmot(&["import", "--mapping", &example("first-csv/mapping.yaml"), &example("first-csv/repairs.csv"), "--to", file]);
         assert_eq!(imported.code, 0, "{}", imported.stderr);
         assert!(imported.stderr.contains("25 touchpoints of 6 rows went to "), "{}", imported.stderr);
-        let again = motmot(&["replay", "--strategy", &example("first-csv/strategy.yaml"), file, "--summary", "json", "--until", "end"]);
+        let again =
+            motmot(&["replay", "--strategy", &example("first-csv/strategy.yaml"), file, "--summary", "json", "--until", "end"]);
         let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
         assert_eq!(again["digest"], replay(&["--until", "end"])["digest"], "{name}");
     }
@@ -71,8 +76,16 @@ fn mistakes_are_told_in_words() {
     };
     check(&["replay", "--strategy", &strategy, "absent.jsonl"], 1, "absent.jsonl cannot be opened");
     check(&["replay", "--strategy", &strategy, &example("first-csv/repairs.csv")], 1, "name the mapping with --mapping");
-    check(&["replay", "--strategy", &strategy, "x.jsonl", "--until", "soon"], 2, "--until is `soon`; it should be last, end or an instant");
-    check(&["replay", "--strategy", &strategy, "--topic", "t", "--from", "monday"], 2, "--from is `monday`; it should be an offset");
+    check(
+        &["replay", "--strategy", &strategy, "x.jsonl", "--until", "soon"],
+        2,
+        "--until is `soon`; it should be last, end or an instant",
+    );
+    check(
+        &["replay", "--strategy", &strategy, "--topic", "t", "--from", "monday"],
+        2,
+        "--from is `monday`; it should be an offset",
+    );
     check(&["replay", "--strategy", &strategy], 2, "FILE");
     check(&["import", "x.csv", "--mapping", "absent.yaml", "--to", "-"], 2, "the mapping absent.yaml cannot be read");
 }

@@ -10,10 +10,15 @@ use program::{example, motmot};
 fn brokers_that_do_not_answer_are_named_with_the_key_to_set() {
     let strategy = format!("strategy.file={}", example("demo/strategy.yaml"));
     // Port 1 is nobody's.
-    let outcome = motmot(&["worker", "--set", &strategy, "--set", "kafka.brokers=127.0.0.1:1", "--set", "http.listen=127.0.0.1:0"]);
+    let outcome =
+        motmot(&["worker", "--set", &strategy, "--set", "kafka.brokers=127.0.0.1:1", "--set", "http.listen=127.0.0.1:0"]);
     assert_eq!(outcome.code, 1);
     let told: Vec<_> = outcome.stderr.lines().filter(|line| line.starts_with("motmot: ")).collect();
-    assert!(matches!(told[..], [line] if line.contains("no broker answers at 127.0.0.1:1") && line.contains("kafka.brokers")), "{}", outcome.stderr);
+    assert!(
+        matches!(told[..], [line] if line.contains("no broker answers at 127.0.0.1:1") && line.contains("kafka.brokers")),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]
@@ -23,7 +28,11 @@ fn a_busy_address_is_told_before_anything_else() {
     let listen = format!("http.listen={}", taken.local_addr().unwrap());
     let outcome = motmot(&["desk", "--set", &strategy, "--set", &listen]);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.contains("is taken by another process") && outcome.stderr.contains("MOTMOT_HTTP__LISTEN"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("is taken by another process") && outcome.stderr.contains("MOTMOT_HTTP__LISTEN"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub(super) fn run(command: &cli::Alerts) -> anyhow::Result<()> {
     let rules = motmot_desk::alerts::render(&strategy);
     match out {
         None => output::text(&rules).context("the alert rules cannot be written"),
-        Some(path) => std::fs::write(path, rules).with_context(|| format!("the alert rules cannot be written to {}", path.display())),
+        Some(path) => {
+            std::fs::write(path, rules).with_context(|| format!("the alert rules cannot be written to {}", path.display()))
+        }
     }
 }

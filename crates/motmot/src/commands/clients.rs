@@ -73,7 +73,9 @@ fn instance(config: &Config) -> String {
 pub(crate) fn reader(config: &Config) -> anyhow::Result<Reader> {
     let mut reader = Reader::new();
     for path in config.paths("input.schemas") {
-        let wrong = |error: &dyn std::fmt::Display| Usage(format!("input.schemas: the schema {} cannot be used: {error}", path.display()));
+        let wrong = |error: &dyn std::fmt::Display| {
+            Usage(format!("input.schemas: the schema {} cannot be used: {error}", path.display()))
+        };
         let schema = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
         reader = reader.with_writer_schema(&schema).map_err(|error| wrong(&error))?;
     }

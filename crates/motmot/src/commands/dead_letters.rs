@@ -8,8 +8,8 @@ use motmot_wire::DeadLetter;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
-use super::topic::producer;
 use super::clients;
+use super::topic::producer;
 use crate::cli::{self, Settings};
 use crate::config::Config;
 use crate::lifecycle;

@@ -46,7 +46,10 @@ pub(super) fn run(settings: &Settings, arguments: &Import) -> anyhow::Result<()>
 }
 
 fn target(arguments: &Import) -> String {
-    let file = arguments.to.as_ref().map(|path: &PathBuf| if path.as_os_str() == "-" { "stdout".to_owned() } else { path.display().to_string() });
+    let file = arguments
+        .to
+        .as_ref()
+        .map(|path: &PathBuf| if path.as_os_str() == "-" { "stdout".to_owned() } else { path.display().to_string() });
     file.or_else(|| arguments.to_topic.as_ref().map(|topic| format!("the topic {topic}"))).unwrap_or_default()
 }
 

@@ -42,7 +42,10 @@ fn until(text: &str) -> anyhow::Result<Until> {
         "end" => Ok(Until::End),
         instant => match Timestamp::parse(instant) {
             Ok(at) => Ok(Until::Instant(at)),
-            Err(_) => Err(Usage(format!("--until is `{instant}`; it should be last, end or an instant, such as 2026-03-01T00:00:00Z")).into()),
+            Err(_) => {
+                Err(Usage(format!("--until is `{instant}`; it should be last, end or an instant, such as 2026-03-01T00:00:00Z"))
+                    .into())
+            }
         },
     }
 }
@@ -61,7 +64,13 @@ fn replay_files(arguments: &cli::Replay, strategy: &Arc<Strategy>, until: Until)
 }
 
 /// As the worker folds it: an engine for each partition, records in the order of their offsets.
-fn replay_topic(config: &Config, topic: &str, arguments: &cli::Replay, strategy: &Arc<Strategy>, until: Until) -> anyhow::Result<Summary> {
+fn replay_topic(
+    config: &Config,
+    topic: &str,
+    arguments: &cli::Replay,
+    strategy: &Arc<Strategy>,
+    until: Until,
+) -> anyhow::Result<Summary> {
     let (from, to) = (bound("--from", arguments.from.as_deref())?, bound("--to", arguments.to.as_deref())?);
     let mut records = TopicReader::open(&clients::kafka(config), topic, from, to)?;
     let (partitions, total) = (records.partitions(), records.total());
@@ -77,7 +86,9 @@ fn replay_topic(config: &Config, topic: &str, arguments: &cli::Replay, strategy:
         rows += 1;
         match folders.entry(record.partition) {
             Entry::Occupied(folder) => fold(folder.into_mut(), &reader, record, partitions),
-            Entry::Vacant(none) => fold(none.insert(Folder::new(Arc::clone(strategy), out.is_some())?), &reader, record, partitions),
+            Entry::Vacant(none) => {
+                fold(none.insert(Folder::new(Arc::clone(strategy), out.is_some())?), &reader, record, partitions)
+            }
         }
     })? {
         bar.set("folding", total - records.left(), total);

@@ -13,7 +13,9 @@ pub(super) fn bound(option: &str, text: Option<&str>) -> anyhow::Result<Bound> {
     let offset = text.parse().ok().filter(|offset| *offset >= 0).map(Bound::Offset);
     match offset.or_else(|| Timestamp::parse(text).ok().map(Bound::Instant)) {
         Some(bound) => Ok(bound),
-        None => bail!(Usage(format!("{option} is `{text}`; it should be an offset (a whole number) or an instant, such as 2026-03-01T00:00:00Z"))),
+        None => bail!(Usage(format!(
+            "{option} is `{text}`; it should be an offset (a whole number) or an instant, such as 2026-03-01T00:00:00Z"
+        ))),
     }
 }
 

@@ -24,7 +24,8 @@ impl Sources {
     /// The process's own: `--config` (clap reads `MOTMOT_CONFIG`), the environment and `--set`.
     pub(crate) fn of_process(file: Option<PathBuf>, options: Vec<String>) -> Self {
         // A variable that is no UTF-8 cannot be one of ours.
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let text =
+            |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self { file, environment: std::env::vars_os().filter_map(text).collect(), options }
     }
 }
@@ -51,11 +52,7 @@ pub(super) fn merge(sources: &Sources) -> Result<Config, ConfigError> {
             None => merge.mistakes.push(format!("--set {option}: it should be KEY=VALUE, such as --set worker.shards=2")),
         }
     }
-    if merge.mistakes.is_empty() {
-        Ok(Config { values: merge.values })
-    } else {
-        Err(ConfigError(merge.mistakes))
-    }
+    if merge.mistakes.is_empty() { Ok(Config { values: merge.values }) } else { Err(ConfigError(merge.mistakes)) }
 }
 
 impl Merge {
@@ -81,7 +78,10 @@ impl Merge {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
-                self.mistakes.push(format!("{}: the file cannot be read ({error}); is the path of --config or MOTMOT_CONFIG right?", path.display()));
+                self.mistakes.push(format!(
+                    "{}: the file cannot be read ({error}); is the path of --config or MOTMOT_CONFIG right?",
+                    path.display()
+                ));
                 return;
             }
         };

@@ -80,16 +80,16 @@ impl Config {
 
     /// A path; a relative one is meant from where the configuration file lies if it was set there, else from the current folder.
     pub(crate) fn path(&self, key: &str) -> PathBuf {
-        self.from_its_source(key, self.text(key))
+        self.where_it_was_set(key, self.text(key))
     }
 
     /// Paths separated by commas, each as [`Config::path`] has it.
     pub(crate) fn paths(&self, key: &str) -> Vec<PathBuf> {
         let paths = self.text(key).split(',').map(str::trim).filter(|path| !path.is_empty());
-        paths.map(|path| self.from_its_source(key, path)).collect()
+        paths.map(|path| self.where_it_was_set(key, path)).collect()
     }
 
-    fn from_its_source(&self, key: &str, path: &str) -> PathBuf {
+    fn where_it_was_set(&self, key: &str, path: &str) -> PathBuf {
         match self.values.get(key).map(|value| &value.origin) {
             Some(Origin::File(file, _)) => file.parent().unwrap_or(Path::new("")).join(path),
             _ => PathBuf::from(path),

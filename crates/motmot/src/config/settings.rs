@@ -51,7 +51,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("topics.cycles", "motmot.cycles", Form::Text, "output: the table of service cycles"),
     setting("topics.dead_letters", "motmot.dead-letters", Form::Text, "output: records that are no touchpoints"),
     setting("topics.partitions", "8", Form::Number(1, 10_000), "partitions of the topics that `motmot topics --create` makes"),
-    setting("topics.replication", "3", Form::Number(1, 32_767), "copies of each partition that `motmot topics --create` asks for"),
+    setting(
+        "topics.replication",
+        "3",
+        Form::Number(1, 32_767),
+        "copies of each partition that `motmot topics --create` asks for",
+    ),
     setting(
         "input.timestamps",
         "log_append",
@@ -61,14 +66,34 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("input.schemas", "", Form::MaybeText, "files of newer writers' Avro schemas, separated by commas"),
     setting("strategy.file", "strategy.yaml", Form::Text, "the service strategy"),
     setting("worker.group", "motmot", Form::Text, "the consumer group of all workers of one installation"),
-    setting("worker.instance", "", Form::MaybeText, "this worker's name in the group, the same after a restart; empty: the host's name"),
+    setting(
+        "worker.instance",
+        "",
+        Form::MaybeText,
+        "this worker's name in the group, the same after a restart; empty: the host's name",
+    ),
     setting("worker.shards", "0", Form::Number(0, 1_024), "threads, each with a consumer and a producer; 0: one a core"),
     setting("worker.store", "motmot-store", Form::Text, "the folder of the state (RocksDB); may be lost, never shared"),
     setting("worker.commit_interval", "200ms", Form::Duration, "how long outputs wait for their transaction at most"),
-    setting("worker.checkpoint_interval", "10s", Form::Duration, "how often the state goes to the store: what a crash costs to read again"),
-    setting("worker.checkpoint_records", "500000", Form::Number(1_000, 1_000_000_000), "a checkpoint also comes after so many records of a partition"),
+    setting(
+        "worker.checkpoint_interval",
+        "10s",
+        Form::Duration,
+        "how often the state goes to the store: what a crash costs to read again",
+    ),
+    setting(
+        "worker.checkpoint_records",
+        "500000",
+        Form::Number(1_000, 1_000_000_000),
+        "a checkpoint also comes after so many records of a partition",
+    ),
     setting("worker.tick_interval", "200ms", Form::Duration, "how often deadlines are looked at when no record comes"),
-    setting("worker.max_hot_cycles", "200000", Form::Number(1_000, 1_000_000_000), "cycles kept in memory, per shard; the others wait in the store"),
+    setting(
+        "worker.max_hot_cycles",
+        "200000",
+        Form::Number(1_000, 1_000_000_000),
+        "cycles kept in memory, per shard; the others wait in the store",
+    ),
     setting("worker.block_cache", "256MiB", Form::Bytes, "RocksDB's cache, for the whole process"),
     setting("worker.write_buffers", "128MiB", Form::Bytes, "RocksDB's write buffers, for the whole process"),
     setting("http.listen", "127.0.0.1:9464", Form::Address, "where /metrics, /livez and /readyz are served"),
@@ -163,7 +188,9 @@ impl Form {
             Self::Duration => "a whole number with a unit (ms, s, m, h, d), such as 10s".to_owned(),
             Self::Bytes => "a whole number with a unit (KiB, MiB, GiB), such as 256MiB".to_owned(),
             Self::Address => "ADDRESS:PORT, such as 127.0.0.1:9464".to_owned(),
-            Self::Filter => "a level (error, warn, info, debug, trace), or levels by module (info,motmot_stream=debug)".to_owned(),
+            Self::Filter => {
+                "a level (error, warn, info, debug, trace), or levels by module (info,motmot_stream=debug)".to_owned()
+            }
         }
     }
 }

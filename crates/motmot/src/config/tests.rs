@@ -74,12 +74,18 @@ fn all_mistakes_are_told_at_once_with_line_and_mend() {
 
 #[test]
 fn what_motmot_guarantees_cannot_be_configured_away() {
-    check_mistakes("[kafka.properties]\n\"isolation.level\" = \"read_uncommitted\"", &[], &[], &["isolation.level is motmot's own"]);
+    check_mistakes(
+        "[kafka.properties]\n\"isolation.level\" = \"read_uncommitted\"",
+        &[],
+        &[],
+        &["isolation.level is motmot's own"],
+    );
 }
 
 #[test]
 fn variables_that_are_not_configuration_are_left_alone() {
-    let environment = [("MOTMOT_TEST_KAFKA", "x"), ("MOTMOT_DATA", "y"), ("MOTMOT_CACHE", "z"), ("MOTMOT_SERVICE_HOST", "10.0.0.1")];
+    let environment =
+        [("MOTMOT_TEST_KAFKA", "x"), ("MOTMOT_DATA", "y"), ("MOTMOT_CACHE", "z"), ("MOTMOT_SERVICE_HOST", "10.0.0.1")];
     check("", &environment, &[], "worker.shards", "0", "default");
 }
 

@@ -19,7 +19,9 @@ impl Broker {
     pub(super) fn start(topics: &TopicNames) -> anyhow::Result<Self> {
         let cluster = MockCluster::new(1).context("the demo's broker does not start; may this user open ports on 127.0.0.1?")?;
         for topic in [&topics.touchpoints, &topics.moments, &topics.cycles, &topics.dead_letters] {
-            cluster.create_topic(topic, PARTITIONS, 1).with_context(|| format!("the demo's broker cannot make the topic {topic}"))?;
+            cluster
+                .create_topic(topic, PARTITIONS, 1)
+                .with_context(|| format!("the demo's broker cannot make the topic {topic}"))?;
         }
         Ok(Self(cluster))
     }

@@ -130,12 +130,16 @@ impl Narrator {
             lines.push(format!("  {rule:<22} {kind:<16} {raised:>6}  {recovered:>9}  {ended:>4}"));
         }
         let raised: usize = self.counts.values().map(|counts| counts.raised).sum();
-        lines.push(format!("\n{} kinds, {raised} moments, {} recovered.", self.kinds.len(), self.recovered));
+        lines.push(format!("\nRaised: {raised} moments, of kinds: {}. Recovered: {}.", self.kinds.len(), self.recovered));
         let mut open: Vec<_> = self.open.values().collect();
         open.sort();
         if !open.is_empty() {
             lines.push(format!("Still open, the oldest first ({} in all):", open.len()));
-            lines.extend(open.iter().take(5).map(|(since, words)| format!("  since {} ({}) {words}", self.clock(*since), minutes(now.since(*since)))));
+            lines.extend(
+                open.iter()
+                    .take(5)
+                    .map(|(since, words)| format!("  since {} ({}) {words}", self.clock(*since), minutes(now.since(*since)))),
+            );
         }
         lines.join("\n")
     }
@@ -228,14 +232,20 @@ mod tests {
     #[test]
     fn a_moment_is_told_with_name_promise_and_mend_and_its_recovery_with_its_delay() {
         let mut narrator = Narrator::new(OPENED, Paint::none());
-        narrator.meet(BTreeMap::from([("C-1".to_owned(), Customer { key: "C-1".to_owned(), name: Some("Ada Keller".to_owned()), vip: true })]));
+        narrator.meet(BTreeMap::from([(
+            "C-1".to_owned(),
+            Customer { key: "C-1".to_owned(), name: Some("Ada Keller".to_owned()), vip: true },
+        )]));
         let raised = narrator.tell(Change::Raised, &moment(65, None)).unwrap();
         assert!(raised.starts_with("10:05  PAGE      Waits too long: Ada Keller (VIP), phone, call-centre\n"), "{raised}");
-        assert!(raised.contains("5 min were promised · would save it: an agent answers · owed to systems, responsiveness"), "{raised}");
+        assert!(
+            raised.contains("5 min were promised · would save it: an agent answers · owed to systems, responsiveness"),
+            "{raised}"
+        );
         assert!(narrator.summary(OPENED.plus(70_000)).contains("since 10:05 (5 min) Waits too long: Ada Keller"));
         let recovered = narrator.tell(Change::Recovered, &moment(65, Some(72))).unwrap();
         assert_eq!(recovered, "10:12  recovered Waits too long: Ada Keller (VIP), phone, call-centre, 7 min late");
-        assert!(narrator.summary(OPENED.plus(75_000)).contains("1 kinds, 1 moments, 1 recovered."));
+        assert!(narrator.summary(OPENED.plus(75_000)).contains("Raised: 1 moments, of kinds: 1. Recovered: 1."));
         assert!(!narrator.has_shown_enough());
     }
 }

@@ -36,8 +36,8 @@ const FIRST: [&str; 20] = [
     "Paul", "Rosa", "Simon", "Tilda", "Viktor",
 ];
 const LAST: [&str; 19] = [
-    "Adler", "Berg", "Conti", "Dahl", "Ebner", "Falk", "Gruber", "Haas", "Iversen", "Keller", "Lang", "Moretti", "Novak", "Olsen",
-    "Peters", "Rossi", "Steiner", "Varga", "Weiss",
+    "Adler", "Berg", "Conti", "Dahl", "Ebner", "Falk", "Gruber", "Haas", "Iversen", "Keller", "Lang", "Moretti", "Novak",
+    "Olsen", "Peters", "Rossi", "Steiner", "Varga", "Weiss",
 ];
 
 /// A customer of the bank.

@@ -107,7 +107,8 @@ async fn play(
     let seconds = arguments.seconds.or(arguments.check.then_some(CHECK_SECONDS));
     let (stopper, stop) = lifecycle::stop();
     let people = Arc::clone(&narrator);
-    let mut playing = tokio::spawn(source.play(arguments.seed, opened_at, move |customers| locked(&people).meet(customers), stop));
+    let mut playing =
+        tokio::spawn(source.play(arguments.seed, opened_at, move |customers| locked(&people).meet(customers), stop));
     let time_is_over = async {
         match seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -142,7 +143,9 @@ async fn wait_until(ready: impl Fn() -> bool) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(START_PATIENCE, waiting).await.context("worker and desk were not ready in 30 s: this machine is very busy, or it is a fault of motmot's")
+    tokio::time::timeout(START_PATIENCE, waiting)
+        .await
+        .context("worker and desk were not ready in 30 s: this machine is very busy, or it is a fault of motmot's")
 }
 
 fn locked(narrator: &Mutex<Narrator>) -> std::sync::MutexGuard<'_, Narrator> {

@@ -34,7 +34,13 @@ impl Source {
     }
 
     /// Plays until the demo is to stop. `meet` hears of the customers before they come.
-    pub(super) async fn play(mut self, seed: u64, opened_at: Timestamp, meet: impl Fn(BTreeMap<String, Customer>), stop: Stop) -> anyhow::Result<()> {
+    pub(super) async fn play(
+        mut self,
+        seed: u64,
+        opened_at: Timestamp,
+        meet: impl Fn(BTreeMap<String, Customer>),
+        stop: Stop,
+    ) -> anyhow::Result<()> {
         let stopped = stop.asked();
         tokio::pin!(stopped);
         let mut number = 0;

@@ -25,7 +25,9 @@ impl Sink for Heard {
     fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
         let before = self.states.insert(moment.moment_id.to_string(), moment.state);
         match moment.state {
-            MomentState::Raised if before.is_none() => self.raised.push((self.now, moment.kind.to_string(), moment.rule.to_string())),
+            MomentState::Raised if before.is_none() => {
+                self.raised.push((self.now, moment.kind.to_string(), moment.rule.to_string()))
+            }
             MomentState::Recovered if before == Some(MomentState::Raised) => self.recovered.push(self.now),
             _ => {}
         }
@@ -76,6 +78,7 @@ fn the_check_is_over_within_a_minute() {
 #[test]
 fn the_queue_gets_worse() {
     let heard = two_minutes(1);
-    let slow = |from: i64, to: i64| heard.raised.iter().filter(|(at, _, rule)| rule == "slow-answer" && (from..to).contains(at)).count();
+    let slow =
+        |from: i64, to: i64| heard.raised.iter().filter(|(at, _, rule)| rule == "slow-answer" && (from..to).contains(at)).count();
     assert!(slow(0, 40_000) < slow(40_000, 80_000), "{} then {}", slow(0, 40_000), slow(40_000, 80_000));
 }
