@@ -16,8 +16,8 @@ use crate::support::arbitrary::{self, Bounds, Rules, START};
 use crate::support::store::Store;
 use crate::support::tables::{Tables, difference};
 
-const ANYTHING: Bounds = Bounds { patient: false, distinct: false };
-const PATIENT: Bounds = Bounds { patient: true, distinct: true };
+const ANYTHING: Bounds = Bounds { patient: false, roomy: false, distinct: false };
+const PATIENT: Bounds = Bounds { patient: true, roomy: true, distinct: true };
 const LONGEST_LOG: usize = 40;
 /// Long after everything has ended.
 const END: i64 = START + 365 * 86_400_000;
@@ -205,7 +205,7 @@ fn the_order_of_arrival_does_not_matter() {
 
 #[test]
 fn copies_change_nothing() {
-    let distinct = Bounds { patient: false, distinct: true };
+    let distinct = Bounds { patient: false, roomy: true, distinct: true };
     let copies = vec((any::<usize>(), 1..20_usize, any::<bool>()), 1..6);
     let input = (arbitrary::strategy(distinct), arbitrary::log(distinct, LONGEST_LOG), copies, schedule());
     check(200, input, |(rules, log, copies, schedule)| {
