@@ -2,6 +2,7 @@
 //! and Alertmanager, with the rules that `motmot alerts render` prints and the configurations of `deploy/`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says by a panic what broke")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -79,6 +80,16 @@ fn notified(webhook: &Webhook, status: &str) -> Notification {
     })
 }
 
+/// `docs/metrics.md` and what the processes serve name the same metrics.
+fn the_reference_has_every_metric(ports: &[u16]) {
+    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md")).unwrap();
+    let pages: String = ports.iter().map(|port| http::get(*port, "/metrics").unwrap().1).collect();
+    let served: BTreeSet<&str> = pages.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let documented: BTreeSet<&str> = docs.split('`').filter(|word| word.starts_with("motmot_")).collect();
+    assert_eq!(served.difference(&documented).collect::<Vec<_>>(), [&""; 0], "served and not in docs/metrics.md");
+    assert_eq!(documented.difference(&served).collect::<Vec<_>>(), [&""; 0], "in docs/metrics.md and not served");
+}
+
 #[test]
 fn a_vip_who_waits_pages_a_dead_worker_resolves_nothing_and_the_answer_does() {
     let Some(broker) = broker("a_vip_who_waits_pages_a_dead_worker_resolves_nothing_and_the_answer_does") else { return };
@@ -97,11 +108,16 @@ fn a_vip_who_waits_pages_a_dead_worker_resolves_nothing_and_the_answer_does() {
     let prometheus = Prometheus::start(folder.path(), &rules, &[worker_port, desk_port], &alertmanager);
     eventually("both to be scraped", PATIENCE, || prometheus.holds("count(up == 1) == 2"));
     assert_eq!(prometheus.query("sum(motmot_moments_open)"), [0.0]);
+    eventually("the SRE's alerts to find all that they ask for, and nothing wrong", PATIENCE, || {
+        prometheus.query("ALERTS{owner=\"sre\",severity!=\"none\"}").is_empty().then_some(())
+    });
 
     motmot.touch("pending");
     let page = notified(&webhook, "firing");
     assert_eq!((page.receiver.as_str(), page.label("site"), page.label("severity")), ("floor-supervisor", "haifa", "page"));
     assert_eq!(page.annotation("summary"), "1 open at haifa: A customer waits for an agent");
+
+    the_reference_has_every_metric(&[worker_port, desk_port]);
 
     worker.kill();
     let down = format!("up{{instance=\"127.0.0.1:{worker_port}\"}} == 0");

@@ -4,7 +4,7 @@
 //! worker's: a dead worker's series would go stale, and stale looks like "served". It writes nothing, joins no group and keeps
 //! no state on disk: what is lost is read again. Two desks side by side need not know of each other.
 //!
-//! Where to start reading: [`table`] (the open moments; pure), [`follower`] (the thread that reads the topic), [`metrics`] (all
+//! Where to start reading: `table` (the open moments; pure), `follower` (the thread that reads the topic), `metrics` (all
 //! that is told to Prometheus), [`alerts`] (the rules that are rendered from a strategy).
 
 pub mod alerts;

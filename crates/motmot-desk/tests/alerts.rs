@@ -75,8 +75,25 @@ fn no_text_of_a_strategy_can_break_the_rules() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("rules.yml"), motmot_desk::alerts::render(&strategy)).unwrap();
     if let Some(words) = tool("promtool", &["check", "rules", "rules.yml"], folder.path()) {
-        assert!(words.contains("14 rules found"), "{words}");
+        assert!(words.contains("16 rules found"), "{words}");
     }
+}
+
+#[test]
+fn the_reference_has_every_alert() {
+    let docs = std::fs::read_to_string(deploy("../docs/metrics.md")).unwrap();
+    let rules = motmot_desk::alerts::render(&load(&folder_of_tests().join("strategy.yaml")));
+    for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(docs.contains(&format!("`{alert}`")), "{alert} is not in docs/metrics.md");
+    }
+}
+
+#[test]
+fn the_rules_in_deploy_are_those_of_the_demo() {
+    let rules = motmot_desk::alerts::render(&load(&deploy("../examples/demo/strategy.yaml")));
+    let mend = "motmot alerts render --strategy examples/demo/strategy.yaml > deploy/prometheus/rules/motmot.yml";
+    let there = std::fs::read_to_string(deploy("prometheus/rules/motmot.yml")).unwrap_or_default();
+    assert!(there == rules, "render them again: {mend}");
 }
 
 #[test]

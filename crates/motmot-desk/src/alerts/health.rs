@@ -4,7 +4,7 @@ use super::LAST_ANSWER_HOLDS;
 use super::rule::{Alert, PrometheusRule};
 
 pub(super) fn rules() -> Vec<PrometheusRule> {
-    [desk().as_slice(), worker().as_slice(), &[dead_mans_switch()]].concat().into_iter().map(PrometheusRule::Alert).collect()
+    [desk().as_slice(), worker().as_slice(), both().as_slice()].concat().into_iter().map(PrometheusRule::Alert).collect()
 }
 
 fn desk() -> [Alert; 5] {
@@ -68,7 +68,7 @@ fn desk() -> [Alert; 5] {
     ]
 }
 
-fn worker() -> [Alert; 4] {
+fn worker() -> [Alert; 3] {
     [
         Alert {
             wait: "1m",
@@ -101,6 +101,11 @@ fn worker() -> [Alert; 4] {
                  source, then re-submit them.",
             )
         },
+    ]
+}
+
+fn both() -> [Alert; 3] {
+    [
         Alert {
             wait: "2m",
             ..alert(
@@ -111,6 +116,18 @@ fn worker() -> [Alert; 4] {
                 "What to do: see whether the process runs and its http.listen address can be reached from Prometheus.",
             )
         },
+        Alert {
+            wait: "10m",
+            ..alert(
+                "MotmotStrategiesDiffer",
+                "count by (job) (count by (job, strategy_hash) (motmot_info)) > 1",
+                "warning",
+                "{{ $value }} different strategies are in force",
+                "Where the worker's rules are not the desk's, pages go to the wrong people. What to do: give all processes the same \
+                 strategy file, restart the older ones, and render and load the alert rules again.",
+            )
+        },
+        dead_mans_switch(),
     ]
 }
 

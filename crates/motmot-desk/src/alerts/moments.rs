@@ -8,6 +8,8 @@ use crate::labels::{OTHER, severities};
 
 /// What is open, as the ready desks have it.
 const OPEN: &str = "site_rule_severity:motmot_moments_open:max";
+/// Since when the oldest of them is open.
+const OLDEST_OPEN: &str = "site_rule_severity:motmot_moments_oldest_open_timestamp_seconds:min";
 /// How long an alert outlives its last open moment, so that the next one is no new page.
 const KEEP: &str = "1m";
 /// A rate alert wants so many moments in 15 minutes …
@@ -17,15 +19,18 @@ const RATE_TIMES_USUAL: u32 = 3;
 const QUARTERS_A_DAY: u32 = 96;
 
 /// How long the oldest of the alert's moments has been open, as a template.
-const OLDEST: &str = "{{ with printf `time() - min(motmot_moments_oldest_open_timestamp_seconds{site=%q,rule=%q,severity=%q} \
-    and on (job, instance) (motmot_desk_ready == 1))` $labels.site $labels.rule $labels.severity | query }}\
-    {{ . | first | value | humanizeDuration }}{{ else }}an unknown time (no desk is ready){{ end }}";
+const OLDEST: &str = "{{ with printf `time() - last_over_time(site_rule_severity:motmot_moments_oldest_open_timestamp_seconds:min\
+    {site=%q,rule=%q,severity=%q}[30m])` $labels.site $labels.rule $labels.severity | query }}\
+    {{ . | first | value | humanizeDuration }}{{ else }}an unknown time{{ end }}";
 
 pub(super) fn rules(strategy: &Strategy) -> Vec<PrometheusRule> {
-    let mut rules = vec![PrometheusRule::Record {
-        name: OPEN,
-        expr: "max by (site, rule, severity) (motmot_moments_open and on (job, instance) (motmot_desk_ready == 1))".to_owned(),
-    }];
+    let of_ready_desks = |aggregate: &str, metric: &str| {
+        format!("{aggregate} by (site, rule, severity) ({metric} and on (job, instance) (motmot_desk_ready == 1))")
+    };
+    let mut rules = vec![
+        PrometheusRule::Record { name: OPEN, expr: of_ready_desks("max", "motmot_moments_open") },
+        PrometheusRule::Record { name: OLDEST_OPEN, expr: of_ready_desks("min", "motmot_moments_oldest_open_timestamp_seconds") },
+    ];
     for rule in &strategy.rules {
         for severity in severities(rule, strategy) {
             match rule.page {
