@@ -3,6 +3,8 @@
 //! The logs lie in `MOTMOT_DATA` (default: `../shared/data` from the project's root) and are not part of the project. Without them these
 //! tests skip, in words; in CI they fail.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! What a mapping makes of rows: every feature of the language, and the traps of real files.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
+
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;

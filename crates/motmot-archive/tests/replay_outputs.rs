@@ -1,6 +1,8 @@
 //! A replay finds the same whatever way its records take: order of the file, threads, memory, form of the file; and it
 //! accounts for everything that came in.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
