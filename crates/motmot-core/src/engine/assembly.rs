@@ -102,16 +102,17 @@ impl<C: Cold> Engine<C> {
             }
             self.tell(slot, stream_time, sink);
         }
-        self.freeze(key);
+        self.freeze(key, stream_time);
     }
 
-    /// Collects the key's final cycles, front to back: one before which another is open can still be joined.
-    pub(super) fn freeze(&mut self, key: &str) {
-        let stream_time = self.position.stream_time;
+    /// Collects the key's cycles that are final and have been told as final, that is, at `told_at`; front to back, for one before which
+    /// another is open can still be joined.
+    pub(super) fn freeze(&mut self, key: &str, told_at: Timestamp) {
+        let until = told_at.min(self.position.stream_time);
         let Some(assembly) = self.assembly(key).cloned() else { return };
         let (mut frozen_until, mut frozen) = (assembly.frozen_until, 0);
         for slot in self.live_of(key) {
-            let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_final(&self.strategy, stream_time)) else { break };
+            let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_final(&self.strategy, until)) else { break };
             frozen_until = frozen_until.max(cycle.final_at(&self.strategy));
             frozen += 1;
             self.discard(slot);

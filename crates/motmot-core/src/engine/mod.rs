@@ -291,7 +291,7 @@ impl<C: Cold> Engine<C> {
         let Some(cycle) = self.shelf.cycle(slot) else { return };
         if cycle.assembled {
             let key = cycle.key.clone();
-            self.freeze(&key);
+            self.freeze(&key, self.position.now);
             return;
         }
         let final_at = cycle.final_at(&self.strategy);

@@ -14,7 +14,7 @@ use super::slow::{End, overdue};
 struct Point {
     mark: Mark,
     stage: Stage,
-    /// The need that it names: only what concerns that need cures it.
+    /// The need that it names, of `unmet`: only what concerns that need cures it.
     needs: Option<NeedSet>,
     /// What made it one, of `low_rating`: rating, sentiment.
     low: (bool, bool),
@@ -41,7 +41,7 @@ impl Points {
             }
         }
         if rule.filter.matches(touchpoint) && is_point(&rule.kind, touchpoint) {
-            let needs = touchpoint.need.is_some().then_some(step.bearing.concerns);
+            let needs = (matches!(rule.kind, Kind::Unmet) && touchpoint.need.is_some()).then_some(step.bearing.concerns);
             let announced = matches!(rule.kind, Kind::Unacknowledged { .. }) && touchpoint.announced_wait_ms.is_some();
             let cured = announced.then_some(end);
             let low = low(&rule.kind, touchpoint);
