@@ -145,6 +145,13 @@ fn agree<C: Cold>(log: &[Record], run: &Run<C>, rules: &Rules, what: &str) -> Re
         view.tables.cycles.remove(name);
         found.cycles.remove(name);
     }
+    for tables in [&mut view.tables, &mut found] {
+        for row in tables.moments.values_mut().chain(tables.cycles.values_mut()) {
+            if view.crowded.iter().any(|key| row["key"] == *key) {
+                row.remove("truncated");
+            }
+        }
+    }
     equal(&view.tables, &found, what)
 }
 
@@ -210,26 +217,34 @@ fn copies_change_nothing() {
     let input = (arbitrary::strategy(distinct), arbitrary::log(distinct, LONGEST_LOG), copies, schedule());
     check(200, input, |(rules, log, copies, schedule)| {
         let mut once = run(&log, &schedule, &rules.0);
-        let mut repeated = log.clone();
-        for (pick, wait, renumbered) in copies {
-            let original = pick % repeated.len();
-            let place = (original + wait).min(repeated.len());
-            let mut copy = repeated[original].clone();
+        // A late touchpoint is forgotten, so its copy is judged anew: only what was folded has copies that change nothing.
+        let touchpoints = (0..log.len()).filter(|index| log[*index].touchpoint.is_some());
+        let folded = touchpoints.zip(&once.verdicts).filter(|(_, verdict)| **verdict == Verdict::Folded);
+        let folded: Vec<usize> = folded.map(|(index, _)| index).collect();
+        let mut inserted = Vec::new();
+        for (pick, wait, renumbered) in copies.into_iter().filter(|_| !folded.is_empty()) {
+            let original = folded[pick % folded.len()];
+            let place = (original + wait).min(log.len());
+            let mut copy = log[original].clone();
             // Stream time is a function of the whole log, so a copy must not move it.
-            copy.arrived_at = repeated[place - 1].arrived_at.min(copy.arrived_at.max(repeated[place - 1].arrived_at));
-            let too_far = |record: &Record| {
-                record.touchpoint.as_ref().is_some_and(|t| t.occurred_at.as_millis() > record.arrived_at + 60_000)
-            };
-            if too_far(&repeated[original]) != too_far(&copy) {
+            copy.arrived_at = log[place - 1].arrived_at.max(log[original].arrived_at);
+            let stream_time = log[..place].iter().map(|record| record.arrived_at).max();
+            if stream_time < Some(copy.arrived_at) {
                 continue;
             }
             if let Some(touchpoint) = copy.touchpoint.as_mut().filter(|_| renumbered) {
                 touchpoint.seq = Some(99);
             }
-            repeated.insert(place, copy);
+            inserted.push((place, copy));
+        }
+        inserted.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        let mut repeated = log.clone();
+        inserted.into_iter().for_each(|(place, copy)| repeated.insert(place, copy));
+        if !judge(&repeated, END, &rules.0).forgotten.is_empty() {
+            return Ok(());
         }
         let mut twice = run(&repeated, &schedule, &rules.0);
-        let now = once.now().max(twice.now());
+        let now = once.now().max(twice.now()).max(once.stream_time());
         for end in [now, END] {
             once.advance(end, usize::MAX);
             twice.advance(end, usize::MAX);
@@ -271,7 +286,8 @@ fn after_a_crash_it_goes_on_as_if_nothing_had_happened() {
             for (record, beat) in log[killed..].iter().zip(schedule.iter().cycle()) {
                 run.tables = Tables::default();
                 run.fold(record);
-                run.beat(*beat);
+                // With a budget, `now` may stop at other instants on its way, and so may say more.
+                run.beat(if matches!(beat, Beat::Commit { .. }) { Beat::Commit { budget: usize::MAX } } else { *beat });
                 told.push(run.tables.told_sorted());
             }
             run.tables = Tables::default();

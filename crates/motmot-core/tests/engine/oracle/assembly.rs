@@ -47,6 +47,10 @@ impl Assembled {
         Verdict::Folded
     }
 
+    pub(super) fn is_crowded(&self) -> bool {
+        !self.full.is_empty()
+    }
+
     /// Cycles become final in their order: one behind a living one can still be joined with it.
     fn freeze(&mut self, key: &str, stream_time: i64, strategy: &Strategy) {
         for cycle in assemble(key, &self.live, &self.full, strategy) {

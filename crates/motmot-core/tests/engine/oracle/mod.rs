@@ -55,6 +55,9 @@ pub(crate) struct View {
     /// Cycles (key and id) that came back after what was left of them was forgotten. Their row is that of whichever had one last,
     /// as it was told: no function of the log and the clock alone.
     pub(crate) forgotten: Vec<(String, String)>,
+    /// Keys with assembled cycles that were too full: which of them is marked as truncated, when they are joined and split afterwards,
+    /// is left open.
+    pub(crate) crowded: Vec<String>,
 }
 
 /// The view = f(log, now, strategy).
@@ -88,7 +91,8 @@ pub(crate) fn judge(log: &[Record], now: i64, strategy: &Strategy) -> View {
     let came_back =
         |cycles: &Identified| cycles.past.iter().chain(&cycles.current).filter(|cycle| cycle.instance == 1).count() > 1;
     let forgotten = identified.iter().filter(|(_, cycles)| came_back(cycles)).map(|(name, _)| name.clone()).collect();
-    View { verdicts, tables, forgotten }
+    let crowded = assembled.iter().filter(|(_, cycles)| cycles.is_crowded()).map(|(key, _)| key.clone()).collect();
+    View { verdicts, tables, forgotten, crowded }
 }
 
 /// All instances of one (key, cycle id).

@@ -262,7 +262,7 @@ impl Case<'_> {
         };
         let flag = |anchor: usize| {
             let answer = self.find(|i, t| i > anchor && acknowledges(t)).map(|i| (i, true));
-            let farewell = self.find(|i, t| self.at(i) >= self.at(anchor) && by_customer(t)).map(|i| (i, false));
+            let farewell = self.find(|i, t| i > anchor && by_customer(t)).map(|i| (i, false));
             let due = self.due(self.at(anchor), limit, business_hours);
             // Nothing but the clock measures here: nobody asked the customer how long it took.
             let breach = match answer.into_iter().chain(farewell).min() {
@@ -311,9 +311,10 @@ impl Case<'_> {
         let inactivity = self.cycle.policy(self.strategy).inactivity_ms;
         let first_farewell = self.find(|_, t| t.stage == Stage::Farewell);
         let gap = (1..=last).rev().find(|i| {
-            self.cycle.identified && self.at(*i) - self.at(i - 1) > inactivity && first_farewell.is_none_or(|f| f >= *i)
+            let silent = self.at(*i) - self.at(i - 1) > inactivity;
+            self.cycle.identified && silent && left_with(i - 1) && first_farewell.is_none_or(|farewell| farewell >= *i)
         });
-        if let Some(back) = gap.filter(|back| left_with(back - 1)) {
+        if let Some(back) = gap {
             let breach = Breach::by_deadline(self.at(back - 1) + inactivity).cured(Some(self.at(back)));
             flags.push(self.flag(0, None, None, breach));
         }
@@ -336,9 +337,12 @@ impl Case<'_> {
         let sentiment_low = |t: &Touchpoint<'_>| t.sentiment.zip(sentiment_below).map(|(sentiment, limit)| sentiment < limit);
         let low = |i: &usize| [rating_low(&self.touchpoints[*i]), sentiment_low(&self.touchpoints[*i])].contains(&Some(true));
         let flag = |anchor: usize| {
+            let of = &self.touchpoints[anchor];
             let cures = |t: &Touchpoint<'_>| {
                 let marks = [rating_low(t), sentiment_low(t)];
-                marks.contains(&Some(false)) && !marks.contains(&Some(true))
+                let asked_again =
+                    [rating_low(of), sentiment_low(of)].iter().zip(&marks).any(|(o, m)| *o == Some(true) && m.is_some());
+                asked_again && !marks.contains(&Some(true))
             };
             self.event(anchor, self.find(|i, t| i > anchor && cures(t)))
         };

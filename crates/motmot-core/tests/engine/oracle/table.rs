@@ -87,7 +87,7 @@ fn cycle_row(cycle: &Cycle, moments: &str, truncated: bool, now: i64, strategy: 
         need_words(n.name.as_deref(), cycle.at(n.opened), n.fulfilled.map(|i| cycle.at(i)), verified_at)
     };
     row! {
-        "instance": cycle.instance, "state": state, "final": now >= cycle.final_at(strategy), "customer_id": cycle.customer(),
+        "key": cycle.key, "instance": cycle.instance, "state": state, "final": now >= cycle.final_at(strategy), "customer_id": cycle.customer(),
         "segment": strategy.segments[cycle.segment(strategy)], "audience": first.audience, "site": first.site,
         "channel": first.channel, "opened_at": first.occurred_at, "closed_at": passed.then(|| time(close.at)),
         "final_at": time(cycle.final_at(strategy)), "outcome": farewell, "truncated": truncated,

@@ -99,7 +99,7 @@ pub(crate) fn cycle_row(cycle: &CycleRecord<'_>) -> Row {
     let touchpoints = cycle.touchpoints.iter().map(|t| t.event_id.as_str());
     let moments = cycle.moments.iter().map(|m| format!("{} {} {}", m.rule, m.state, m.moment_id));
     row! {
-        "instance": cycle.instance, "state": cycle.state, "final": cycle.is_final, "customer_id": cycle.customer_id,
+        "key": cycle.key, "instance": cycle.instance, "state": cycle.state, "final": cycle.is_final, "customer_id": cycle.customer_id,
         "segment": cycle.segment, "audience": cycle.audience, "site": cycle.site, "channel": cycle.channel,
         "opened_at": cycle.opened_at, "closed_at": cycle.closed_at, "final_at": cycle.final_at, "outcome": cycle.outcome,
         "truncated": cycle.truncated, "needs": needs.collect::<Vec<_>>().join("; "),
