@@ -44,6 +44,9 @@ impl Dice {
     }
 }
 
+/// How long after their `begin` every deadline of [`records`] has passed, in ms.
+pub const ALL_OVER: i64 = 5_400_000;
+
 /// Records of `cycles` cycles that begin within an hour after `begin` (ms), in the order of arrival: some abandoned, some never
 /// verified, some slow, one in twenty late by seconds, one in thirty twice.
 pub fn records(seed: u64, cycles: usize, begin: i64) -> Vec<Out> {

@@ -20,7 +20,8 @@ fn header<'r>(row: &'r Row, name: &str) -> Option<&'r [u8]> {
 /// A bad record and the reason that it must die of.
 fn bad(begin: i64) -> Vec<(&'static str, Out)> {
     let mut writer = Writer::new();
-    let good = |writer: &mut Writer, at: i64| service::out(writer, "anna", &service::touchpoint("bad", Stage::Greeting, at), begin);
+    let good =
+        |writer: &mut Writer, at: i64| service::out(writer, "anna", &service::touchpoint("bad", Stage::Greeting, at), begin);
     let value = good(&mut writer, begin).value.unwrap();
     let with = |value: Option<Vec<u8>>| Out { key: Some(b"anna".to_vec()), value, timestamp: begin, ..Out::default() };
     let home = partition_of(b"anna", PARTITIONS);
@@ -67,7 +68,7 @@ fn dies_whole_with_its_reason_and_nothing_else_suffers() {
     let dir = tempfile::tempdir().unwrap();
     let registry = prometheus::Registry::new();
     let worker = Worker::new(bench.worker(dir.path()), service::strategy(), service::STRATEGY.to_owned(), &registry).unwrap();
-    kafka::while_running(&worker, || bench.wait_until_committed(now_ms()));
+    kafka::while_running(&worker, || bench.wait_until_committed(begin + service::ALL_OVER));
 
     let input: BTreeMap<(i32, i64), Row> =
         bench.read(&bench.topics.touchpoints).into_iter().map(|row| ((row.partition, row.offset), row)).collect();
@@ -76,7 +77,10 @@ fn dies_whole_with_its_reason_and_nothing_else_suffers() {
         let letter = DeadLetter::parse(dead.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))).unwrap();
         let came = &input[&(letter.partition, letter.offset)];
         assert_eq!((&dead.key, &dead.value), (&came.key, &came.value), "{}", letter.reason);
-        assert_eq!((letter.topic.as_str(), letter.timestamp.unwrap().as_millis()), (bench.topics.touchpoints.as_str(), came.timestamp));
+        assert_eq!(
+            (letter.topic.as_str(), letter.timestamp.unwrap().as_millis()),
+            (bench.topics.touchpoints.as_str(), came.timestamp)
+        );
         assert_eq!(header(&dead, "trace"), Some(b"t-1".as_slice()), "the record's own headers stay");
         assert_eq!(dead.headers.iter().filter(|(name, _)| name == "motmot.dead.reason").count(), 1, "one envelope, the last");
         assert!(letter.detail.len() > 20, "`{}` says what to do", letter.detail);

@@ -83,8 +83,9 @@ fn state_of_another_strategy_and_offsets_that_were_reset() {
     let Some(broker) = kafka::broker("state_of_another_strategy") else { return };
     let bench = Bench::new(&broker, "state", 1);
     let dir = tempfile::tempdir().unwrap();
-    kafka::produce(&broker, &bench.topics.touchpoints, &service::records(5, 20, now_ms() - 7_200_000));
-    kafka::while_running(&start(bench.worker(dir.path())).unwrap(), || bench.wait_until_committed(now_ms()));
+    let begin = now_ms() - 7_200_000;
+    kafka::produce(&broker, &bench.topics.touchpoints, &service::records(5, 20, begin));
+    kafka::while_running(&start(bench.worker(dir.path())).unwrap(), || bench.wait_until_committed(begin + service::ALL_OVER));
 
     let other = service::STRATEGY.replace("limit: 60s", "limit: 61s");
     let strategy = std::sync::Arc::new(motmot_core::Strategy::load("other", &other).unwrap());
@@ -108,11 +109,12 @@ fn a_foreign_commit_only_costs_a_warning() {
     let Some(broker) = kafka::broker("a_foreign_commit_only_costs_a_warning") else { return };
     let bench = Bench::new(&broker, "foreign", 1);
     let dir = tempfile::tempdir().unwrap();
-    let records = service::records(6, 20, now_ms() - 7_200_000);
+    let begin = now_ms() - 7_200_000;
+    let records = service::records(6, 20, begin);
     let (first, second) = records.split_at(10);
     kafka::produce(&broker, &bench.topics.touchpoints, first);
     bench.reset(0, i64::try_from(first.len()).unwrap());
     kafka::produce(&broker, &bench.topics.touchpoints, &[second, &[Out::default()]].concat());
-    kafka::while_running(&start(bench.worker(dir.path())).unwrap(), || bench.wait_until_committed(now_ms()));
+    kafka::while_running(&start(bench.worker(dir.path())).unwrap(), || bench.wait_until_committed(begin + service::ALL_OVER));
     assert_eq!(bench.read(&bench.topics.dead_letters).len(), 1, "only what came after the commit is told");
 }

@@ -65,7 +65,8 @@ fn twice_in_the_middle_and_once_in_order() {
     let Some(broker) = kafka::broker("twice_in_the_middle_and_once_in_order") else { return };
     let bench = Bench::new(&broker, "killed", 3);
     let dir = tempfile::tempdir().unwrap();
-    let records = service::records(2, 3_000, now_ms() - 7_200_000);
+    let begin = now_ms() - 7_200_000;
+    let records = service::records(2, 3_000, begin);
     let (parts, mut fed) = (4, 0_i64);
     for (round, part) in records.chunks(records.len().div_ceil(parts)).enumerate() {
         let worker = Process::start(&bench, dir.path(), &[]);
@@ -73,7 +74,7 @@ fn twice_in_the_middle_and_once_in_order() {
         let before = fed;
         fed += i64::try_from(part.len()).unwrap();
         if round + 1 == parts {
-            bench.wait_until_committed(now_ms());
+            bench.wait_until_committed(begin + service::ALL_OVER);
             worker.stop();
         } else {
             // In the middle of a part: some of it is committed, more is in memory, and a transaction is open.
@@ -91,7 +92,8 @@ fn without_its_store_when_the_log_reaches_back_to_its_start() {
     let Some(broker) = kafka::broker("without_its_store") else { return };
     let bench = Bench::new(&broker, "storeless", 2);
     let dir = tempfile::tempdir().unwrap();
-    let records = service::records(3, 400, now_ms() - 7_200_000);
+    let begin = now_ms() - 7_200_000;
+    let records = service::records(3, 400, begin);
     let (first, second) = records.split_at(records.len() / 2);
     let worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
     kafka::produce(&broker, &bench.topics.touchpoints, first);
@@ -100,7 +102,7 @@ fn without_its_store_when_the_log_reaches_back_to_its_start() {
     std::fs::remove_dir_all(dir.path().join("store")).unwrap();
     kafka::produce(&broker, &bench.topics.touchpoints, second);
     let worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
-    bench.wait_until_committed(now_ms());
+    bench.wait_until_committed(begin + service::ALL_OVER);
     worker.stop();
     bench.tables().assert_equal(&bench.replay(&service::strategy(), &bench.clocks()), "worker without its store, and replay");
 }

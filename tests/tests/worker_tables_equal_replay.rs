@@ -10,16 +10,16 @@ use motmot_tests::service;
 fn with_two_shards_and_four_partitions() {
     let Some(broker) = kafka::broker("with_two_shards_and_four_partitions") else { return };
     let bench = Bench::new(&broker, "equal", 4);
-    let records = service::records(1, 2_000, now_ms() - 7_200_000);
+    let begin = now_ms() - 7_200_000;
+    let records = service::records(1, 2_000, begin);
     kafka::produce(&broker, &bench.topics.touchpoints, &records);
-    let produced_at = now_ms();
 
     let dir = tempfile::tempdir().unwrap();
     let registry = prometheus::Registry::new();
     let config = motmot_stream::WorkerConfig { shards: 2, ..bench.worker(dir.path()) };
     let worker = Worker::new(config, service::strategy(), service::STRATEGY.to_owned(), &registry).unwrap();
     kafka::while_running(&worker, || {
-        bench.wait_until_committed(produced_at);
+        bench.wait_until_committed(begin + service::ALL_OVER);
         wait_for("readiness", || worker.health().obstacle().is_none());
     });
 

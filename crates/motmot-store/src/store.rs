@@ -96,7 +96,8 @@ impl Store {
 
 fn open_error(path: PathBuf, source: rocksdb::Error) -> StoreError {
     // RocksDB has no error kind for a held lock; it says "lock hold by current process" or "While lock file".
-    let is_lock = source.kind() == ErrorKind::IOError && (source.as_ref().contains("lock file") || source.as_ref().contains("lock hold"));
+    let is_lock =
+        source.kind() == ErrorKind::IOError && (source.as_ref().contains("lock file") || source.as_ref().contains("lock hold"));
     match source.kind() {
         _ if is_lock => StoreError::Locked { path, source },
         ErrorKind::Corruption => StoreError::Damaged { path, what: source.into_string() },

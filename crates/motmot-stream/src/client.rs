@@ -66,15 +66,21 @@ pub(crate) fn consumer(config: &WorkerConfig, member: &str) -> ClientConfig {
 
 /// A shard's producer.
 pub(crate) fn producer(config: &WorkerConfig, member: &str) -> ClientConfig {
-    let mut client = defaults(&config.kafka, member, &[
-        ("compression.type", "lz4"),
-        ("linger.ms", "20"),
-        ("batch.size", "262144"),
-        ("queue.buffering.max.messages", "500000"),
-        // A dead letter is as large as the input's largest record and its headers.
-        ("message.max.bytes", "20971520"),
-    ]);
-    client.set("transactional.id", format!("{}-{member}", config.group)).set("transaction.timeout.ms", FAILOVER.as_millis().to_string());
+    let mut client = defaults(
+        &config.kafka,
+        member,
+        &[
+            ("compression.type", "lz4"),
+            ("linger.ms", "20"),
+            ("batch.size", "262144"),
+            ("queue.buffering.max.messages", "500000"),
+            // A dead letter is as large as the input's largest record and its headers.
+            ("message.max.bytes", "20971520"),
+        ],
+    );
+    client
+        .set("transactional.id", format!("{}-{member}", config.group))
+        .set("transaction.timeout.ms", FAILOVER.as_millis().to_string());
     client
 }
 

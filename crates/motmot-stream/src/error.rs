@@ -113,7 +113,9 @@ pub enum WorkerError {
         detail: String,
     },
     /// The same partition's transaction was aborted again and again.
-    #[error("shard {member}: {count} transactions in a row were aborted, the last one because: {detail}. Look at the broker's log")]
+    #[error(
+        "shard {member}: {count} transactions in a row were aborted, the last one because: {detail}. Look at the broker's log"
+    )]
     AbortedTooOften {
         /// The shard's name in the group.
         member: String,

@@ -86,14 +86,21 @@ impl Metrics {
     /// Declares all of them; all label values that are known beforehand are there at zero.
     pub(crate) fn register(registry: &Registry) -> Built<Self> {
         let build = Builder(registry);
-        let records =
-            build.counters("motmot_worker_records_total", "Input records in committed transactions, by what became of them", "outcome")?;
-        let dead_letters =
-            build.counters("motmot_worker_dead_letters_total", "Input records that were no touchpoints, committed, by reason", "reason")?;
+        let records = build.counters(
+            "motmot_worker_records_total",
+            "Input records in committed transactions, by what became of them",
+            "outcome",
+        )?;
+        let dead_letters = build.counters(
+            "motmot_worker_dead_letters_total",
+            "Input records that were no touchpoints, committed, by reason",
+            "reason",
+        )?;
         for reason in DecodeError::REASONS.into_iter().chain(OWN_REASONS) {
             dead_letters.with_label_values(&[reason]);
         }
-        let told = build.counters("motmot_worker_rows_total", "Rows told to the output tables in committed transactions", "table")?;
+        let told =
+            build.counters("motmot_worker_rows_total", "Rows told to the output tables in committed transactions", "table")?;
         Ok(Self {
             records: OUTCOMES.map(|outcome| records.with_label_values(&[outcome])),
             dead_letters,

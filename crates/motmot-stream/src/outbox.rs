@@ -75,12 +75,12 @@ impl Outbox {
             told: Told::default(),
             failed: None,
         };
-        outbox.persist("starting its transactions", || outbox.producer.init_transactions(REQUEST_TIMEOUT)).map_err(|interrupt| {
-            match interrupt {
+        outbox.persist("starting its transactions", || outbox.producer.init_transactions(REQUEST_TIMEOUT)).map_err(
+            |interrupt| match interrupt {
                 Interrupt::End(error) => error,
                 Interrupt::Aborted(detail) => outbox.fatal("starting its transactions", detail),
-            }
-        })?;
+            },
+        )?;
         Ok(outbox)
     }
 

@@ -75,7 +75,9 @@ pub enum Refusal {
         found: String,
     },
     /// The topic has got more partitions, so keys have moved.
-    #[error("the store was folded from a topic of {store} partitions; it now has {found}, and keys have moved between them. {REBUILD}")]
+    #[error(
+        "the store was folded from a topic of {store} partitions; it now has {found}, and keys have moved between them. {REBUILD}"
+    )]
     OtherPartitions {
         /// The number in the store.
         store: i32,
@@ -154,8 +156,7 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
     }
     check_log(facts, store_offset, "commit", commit.offset)?;
     let committed = commit.metadata.map(|metadata| metadata.position);
-    let refold =
-        Refold { until: commit.offset, clock: committed.map(|p| p.now), stream_time: committed.map(|p| p.stream_time) };
+    let refold = Refold { until: commit.offset, clock: committed.map(|p| p.now), stream_time: committed.map(|p| p.stream_time) };
     Ok(Start { offset: store_offset, position, refold: Some(refold), is_first: false, clock_is_lost: committed.is_none() })
 }
 
@@ -254,7 +255,12 @@ mod tests {
         check(Some(&meta(9, 90)), Some(commit(8, 80)), (0, 10), Err(Refusal::StoreAhead { store: 9, commit: 8, log_start: 0 }));
         check(Some(&meta(3, 30)), Some(commit(8, 80)), (4, 10), Err(Refusal::BehindLogStart { store: 3, log_start: 4 }));
         check(None, Some(commit(8, 80)), (1, 10), Err(Refusal::BehindLogStart { store: 0, log_start: 1 }));
-        check(Some(&meta(3, 30)), Some(commit(8, 80)), (0, 7), Err(Refusal::BeyondEnd { place: "commit", offset: 8, log_end: 7 }));
+        check(
+            Some(&meta(3, 30)),
+            Some(commit(8, 80)),
+            (0, 7),
+            Err(Refusal::BeyondEnd { place: "commit", offset: 8, log_end: 7 }),
+        );
         let other = Meta { topic_id: "other".to_owned(), ..meta(3, 30) };
         let refusal = Refusal::OtherTopic { store: "other".to_owned(), found: "id".to_owned() };
         check(Some(&other), Some(commit(8, 80)), (0, 10), Err(refusal));

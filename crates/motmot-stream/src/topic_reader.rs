@@ -115,8 +115,11 @@ impl TopicReader {
             .filter(|(_, (next, end))| next < end)
             .collect();
         let total = open.values().map(|(next, end)| end.abs_diff(*next)).sum();
-        let queue = BatchQueue::new(Arc::clone(&consumer), BATCH)
-            .ok_or_else(|| WorkerError::Kafka { member: topic.to_owned(), doing: "making a queue", detail: "no memory".to_owned() })?;
+        let queue = BatchQueue::new(Arc::clone(&consumer), BATCH).ok_or_else(|| WorkerError::Kafka {
+            member: topic.to_owned(),
+            doing: "making a queue",
+            detail: "no memory".to_owned(),
+        })?;
         let mut list = TopicPartitionList::with_capacity(open.len());
         for (number, (next, _)) in &open {
             queue.forward(topic, *number);
@@ -228,7 +231,10 @@ fn ask(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset
 
 fn edge(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset) -> Result<Offsets, KafkaError> {
     let found = ask(consumer, topic, numbers, which)?;
-    Ok(found.into_iter().filter_map(|(number, offset)| if let Offset::Offset(offset) = offset { Some((number, offset)) } else { None }).collect())
+    Ok(found
+        .into_iter()
+        .filter_map(|(number, offset)| if let Offset::Offset(offset) = offset { Some((number, offset)) } else { None })
+        .collect())
 }
 
 fn resolve(

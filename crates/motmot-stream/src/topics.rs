@@ -1,6 +1,6 @@
 //! The topics: what a worker demands of them, and making them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -131,8 +131,10 @@ pub fn create_and_check(
             }
             (None, Some(creation)) => {
                 let partitions = input_partitions.unwrap_or(creation.partitions);
-                broker.create(topic, partitions, creation.replication, &wanted)?;
-                report.created.push(topic.to_owned());
+                if broker.create(topic, partitions, creation.replication, &wanted)? {
+                    report.created.push(topic.to_owned());
+                }
+                broker.await_topic(topic)?;
             }
             (None, None) => report.missing.push(topic.to_owned()),
         }
@@ -173,7 +175,8 @@ impl Wanted {
             let value = found.get(name).and_then(|entry| entry.value.as_deref()).unwrap_or_default();
             let is_enough = *name == self.at_least && number(value) >= number(wanted);
             // A list has no order.
-            let is_equal = value.len() == wanted.len() && wanted.split(',').all(|word| value.split(',').any(|v| v.trim() == word));
+            let is_equal =
+                value.len() == wanted.len() && wanted.split(',').all(|word| value.split(',').any(|v| v.trim() == word));
             if !is_enough && !is_equal {
                 differences.push(format!(
                     "{topic}: {name} is {value}, it should be {wanted}: kafka-configs.sh --bootstrap-server {} --alter --entity-type topics \
@@ -238,7 +241,20 @@ impl<'k> Broker<'k> {
         first.unwrap_or(Err(RDKafkaErrorCode::UnknownTopic)).map_err(|code| Self::refused(DOING, topic, code))
     }
 
-    fn create(&self, topic: &str, partitions: i32, replication: i32, wanted: &Wanted) -> Result<(), WorkerError> {
+    /// Waits until the brokers know of a topic that the controller has made: whoever starts a worker next must find it.
+    fn await_topic(&self, topic: &str) -> Result<(), WorkerError> {
+        let begun = Instant::now();
+        while self.partitions(topic)?.is_none() {
+            if begun.elapsed() > PATIENCE {
+                return Err(self.missing(topic));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// False: somebody else has just made it.
+    fn create(&self, topic: &str, partitions: i32, replication: i32, wanted: &Wanted) -> Result<bool, WorkerError> {
         let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(replication));
         for (name, value) in &wanted.settings {
             new = new.set(name, value);
@@ -246,7 +262,8 @@ impl<'k> Broker<'k> {
         let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
         let asked = self.runtime.block_on(self.admin.create_topics([&new], &options));
         match asked.map_err(|e| self.unreachable(&e))?.into_iter().next() {
-            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) => Ok(()),
+            Some(Ok(_)) => Ok(true),
+            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
             Some(Err((_, code))) => Err(Self::refused("making it", topic, code)),
             None => Err(Self::refused("making it", topic, RDKafkaErrorCode::Unknown)),
         }

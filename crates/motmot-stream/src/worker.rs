@@ -8,11 +8,12 @@ use motmot_core::Strategy;
 use motmot_store::Resources;
 use motmot_wire::Reader;
 use prometheus::Registry;
+use rdkafka::consumer::BaseConsumer;
 
 use crate::config::WorkerConfig;
 use crate::error::WorkerError;
 use crate::metrics::Metrics;
-use crate::{shard, topics};
+use crate::{client, shard, topics};
 
 /// A request to stop that many threads can see. Clones are the same request.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +72,9 @@ pub(crate) struct Shared {
     pub(crate) resources: Resources,
     pub(crate) metrics: Metrics,
     pub(crate) health: Arc<Health>,
+    /// Asks for the log's ends. A broker answers a connection's requests one after another, and behind a consumer's waiting fetch a
+    /// question takes half a second: this client never fetches. It sees the log's own end, open transactions of producers included.
+    pub(crate) asker: BaseConsumer,
     /// The input topic's.
     pub(crate) partitions: i32,
     pub(crate) topic_id: String,
@@ -114,6 +118,8 @@ impl Worker {
     ) -> Result<Self, WorkerError> {
         let metrics = Metrics::register(registry)?;
         let input = topics::inspect(&config)?;
+        let asker = client::base(&config.kafka, "motmot-worker").set("isolation.level", "read_uncommitted").create();
+        let asker: BaseConsumer = asker.map_err(WorkerError::ClientConfig)?;
         let health = Health { shards: config.shard_count(), joined: Mutex::default(), refolding: metrics.refolding.clone() };
         let resources = Resources::new(config.block_cache_bytes, config.write_buffer_bytes);
         let shared = Shared {
@@ -122,6 +128,7 @@ impl Worker {
             reader: Reader::new(),
             resources,
             metrics,
+            asker,
             health: Arc::new(health),
             partitions: input.partitions,
             topic_id: input.topic_id,

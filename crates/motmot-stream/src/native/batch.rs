@@ -60,13 +60,15 @@ impl<C: ConsumerContext + 'static> BatchQueue<C> {
         // that are ours until destroyed, which `Owned` does, once each, also if `visit` unwinds.
         unsafe {
             // Without waiting: with a timeout this call waits for a full batch, and a lone record would wait with it.
-            let mut count = sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.buffer.as_mut_ptr(), self.buffer.len());
+            let mut count =
+                sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.buffer.as_mut_ptr(), self.buffer.len());
             if count <= 0 && !wait.is_zero() {
                 let timeout = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1);
                 // This one returns with the first record.
                 if let Some(first) = NonNull::new(sys::rd_kafka_consume_queue(self.queue.as_ptr(), timeout)) {
                     visit(view(&Owned(first)));
-                    count = sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.buffer.as_mut_ptr(), self.buffer.len());
+                    count =
+                        sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.buffer.as_mut_ptr(), self.buffer.len());
                     return 1 + self.visit(count, visit);
                 }
             }

@@ -34,7 +34,9 @@ pub(crate) fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, timeou
             return None;
         }
         let id = sys::rd_kafka_TopicDescription_topic_id(*descriptions);
-        if id.is_null() || (sys::rd_kafka_Uuid_most_significant_bits(id) == 0 && sys::rd_kafka_Uuid_least_significant_bits(id) == 0) {
+        if id.is_null()
+            || (sys::rd_kafka_Uuid_most_significant_bits(id) == 0 && sys::rd_kafka_Uuid_least_significant_bits(id) == 0)
+        {
             return None;
         }
         let text = sys::rd_kafka_Uuid_base64str(id);

@@ -1,9 +1,10 @@
 //! Taking a partition over: read the facts, decide by the table of starts, load, assign.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use motmot_store::Store;
@@ -26,12 +27,20 @@ struct Log {
 }
 
 /// Loads the partitions of `numbers`, as the table of starts says.
-pub(super) fn load(shared: &Shared, member: &str, consumer: &BaseConsumer<Group>, numbers: &[i32]) -> Result<Vec<Partition>, WorkerError> {
+pub(super) fn load(
+    shared: &Shared,
+    member: &str,
+    consumer: &BaseConsumer<Group>,
+    numbers: &[i32],
+) -> Result<Vec<Partition>, WorkerError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let logs = read_logs(shared, consumer, numbers)
-        .map_err(|(doing, error)| WorkerError::Kafka { member: member.to_owned(), doing, detail: error.to_string() })?;
+    let logs = persist(|| read_logs(shared, consumer, numbers)).map_err(|(doing, error)| WorkerError::Kafka {
+        member: member.to_owned(),
+        doing,
+        detail: error.to_string(),
+    })?;
     numbers.iter().map(|&number| start(shared, number, logs.get(&number).copied().unwrap_or_default())).collect()
 }
 
@@ -76,6 +85,42 @@ fn start(shared: &Shared, number: i32, log: Log) -> Result<Partition, WorkerErro
     Ok(partition)
 }
 
+/// How long Kafka is asked again while a coordinator or a leader moves.
+const PERSISTENCE: Duration = Duration::from_secs(60);
+
+fn persist<T>(mut ask: impl FnMut() -> Asked<T>) -> Asked<T> {
+    use RDKafkaErrorCode as Code;
+    let begun = Instant::now();
+    loop {
+        let (doing, error) = match ask() {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        let passes = matches!(
+            error.rdkafka_error_code(),
+            Some(
+                Code::NotCoordinator
+                    | Code::CoordinatorNotAvailable
+                    | Code::CoordinatorLoadInProgress
+                    | Code::NotLeaderForPartition
+                    | Code::LeaderNotAvailable
+                    | Code::UnstableOffsetCommit
+                    | Code::OperationTimedOut
+                    | Code::RequestTimedOut
+                    | Code::BrokerTransportFailure
+                    | Code::AllBrokersDown
+                    | Code::NetworkException
+                    | Code::WaitingForCoordinator
+            )
+        );
+        if !passes || begun.elapsed() > PERSISTENCE {
+            return Err((doing, error));
+        }
+        tracing::warn!(%error, "{doing}: trying again");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 type Asked<T> = Result<T, (&'static str, KafkaError)>;
 
 fn read_logs(shared: &Shared, consumer: &BaseConsumer<Group>, numbers: &[i32]) -> Asked<BTreeMap<i32, Log>> {
@@ -90,20 +135,20 @@ fn read_logs(shared: &Shared, consumer: &BaseConsumer<Group>, numbers: &[i32]) -
             logs.entry(element.partition()).or_default().commit = Some(Commit { offset, metadata });
         }
     }
-    for (number, offset) in ask_offsets(consumer, topic, numbers, Offset::Beginning)? {
+    for (number, offset) in ask_offsets(shared, numbers, Offset::Beginning, REQUEST_TIMEOUT)? {
         logs.entry(number).or_default().start = offset;
     }
-    for (number, offset) in ask_offsets(consumer, topic, numbers, Offset::End)? {
+    for (number, offset) in ask_offsets(shared, numbers, Offset::End, REQUEST_TIMEOUT)? {
         logs.entry(number).or_default().end = offset;
     }
     Ok(logs)
 }
 
 /// Asks the brokers for the first or the last offset of partitions, all in one request a broker.
-pub(super) fn ask_offsets(consumer: &BaseConsumer<Group>, topic: &str, numbers: &[i32], which: Offset) -> Asked<Vec<(i32, i64)>> {
+pub(super) fn ask_offsets(shared: &Shared, numbers: &[i32], which: Offset, timeout: Duration) -> Asked<Vec<(i32, i64)>> {
     const DOING: &str = "asking for the log's offsets";
-    let list = list_of(topic, numbers, which).map_err(|e| (DOING, e))?;
-    let found = consumer.offsets_for_times(list, REQUEST_TIMEOUT).map_err(|e| (DOING, e))?;
+    let list = list_of(&shared.config.topics.touchpoints, numbers, which).map_err(|e| (DOING, e))?;
+    let found = shared.asker.offsets_for_times(list, timeout).map_err(|e| (DOING, e))?;
     let mut offsets = Vec::with_capacity(numbers.len());
     for element in found.elements() {
         element.error().map_err(|e| (DOING, e))?;

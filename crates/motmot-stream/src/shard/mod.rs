@@ -43,7 +43,12 @@ pub(crate) fn run(shared: &Shared, index: usize, shutdown: &Shutdown) -> Result<
             Err(Interrupt::Aborted(detail)) => {
                 aborts = if has_committed { 1 } else { aborts + 1 };
                 shared.metrics.aborts.inc();
-                tracing::warn!(member, detail, aborts, "the transaction was aborted: loading the last checkpoint and folding again");
+                tracing::warn!(
+                    member,
+                    detail,
+                    aborts,
+                    "the transaction was aborted: loading the last checkpoint and folding again"
+                );
                 outbox.abort()?;
                 if aborts >= MAX_ABORTS {
                     return Err(WorkerError::AbortedTooOften { member, count: aborts, detail });

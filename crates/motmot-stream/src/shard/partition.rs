@@ -229,7 +229,13 @@ impl Partition {
             timestamp: (timestamp >= 0).then(|| Timestamp::from_millis(timestamp)),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        tracing::debug!(partition = self.number, offset = letter.offset, reason = letter.reason, "dead letter: {}", letter.detail);
+        tracing::debug!(
+            partition = self.number,
+            offset = letter.offset,
+            reason = letter.reason,
+            "dead letter: {}",
+            letter.detail
+        );
         outbox.dead_letter(record, &letter)
     }
 
@@ -364,7 +370,10 @@ impl Partition {
 fn key<'m>(record: Record<'m>, partitions: i32) -> Result<&'m str, Dead> {
     let dead = |reason, detail: String| Err(Dead { reason, detail });
     let Some(key) = record.key().filter(|key| !key.is_empty()) else {
-        return dead("no_key", "the record has no key: let the producer set the cycle's key (the customer, or the cycle)".to_owned());
+        return dead(
+            "no_key",
+            "the record has no key: let the producer set the cycle's key (the customer, or the cycle)".to_owned(),
+        );
     };
     let Ok(text) = std::str::from_utf8(key) else {
         return dead("bad_key", "the key is no UTF-8: let the producer write the key as text".to_owned());

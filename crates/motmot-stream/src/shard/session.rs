@@ -36,6 +36,8 @@ const MAX_ROWS: u64 = 200_000;
 const MAX_ADVANCE: Duration = Duration::from_secs(2);
 /// Checkpoints after one commit take about so long at most, so that they do not stand in a row.
 const MAX_CHECKPOINTS: Duration = Duration::from_millis(100);
+/// How long a clock waits for the end of the log before it stands until the next tick.
+const MAX_ASK: Duration = Duration::from_secs(1);
 /// How often the gauges are set.
 const GAUGES: Duration = Duration::from_secs(1);
 
@@ -66,7 +68,8 @@ impl<'s> Session<'s> {
         let consumer = Arc::new(consumer);
         let failed = |doing, detail: String| WorkerError::Kafka { member: member.to_owned(), doing, detail };
         let topic = CString::new(name.as_str()).map_err(|e| failed("reading the input topic's name", e.to_string()))?;
-        let queue = BatchQueue::new(Arc::clone(&consumer), BATCH).ok_or_else(|| failed("making a queue", "no memory".to_owned()))?;
+        let queue =
+            BatchQueue::new(Arc::clone(&consumer), BATCH).ok_or_else(|| failed("making a queue", "no memory".to_owned()))?;
         consumer.subscribe(&[name]).map_err(|e| failed("subscribing to the input topic", e.to_string()))?;
         let partitions = std::iter::repeat_with(|| None).take(usize::try_from(shared.partitions).unwrap_or(0)).collect();
         let now = Instant::now();
@@ -106,7 +109,11 @@ impl<'s> Session<'s> {
             self.set_gauges();
         }
         self.commit()?;
-        self.partitions.iter_mut().flatten().filter(|p| !p.is_silent()).try_for_each(|partition| partition.checkpoint(self.shared))
+        self.partitions
+            .iter_mut()
+            .flatten()
+            .filter(|p| !p.is_silent())
+            .try_for_each(|partition| partition.checkpoint(self.shared))
     }
 
     /// Gives everything back. Nothing is committed here.
@@ -131,7 +138,11 @@ impl<'s> Session<'s> {
             Some(Ok(_)) => return Err(Interrupt::Aborted("a record came beside its queue".to_owned())),
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 let detail = format!("{code}: another member has this name, or the group expelled it");
-                return Err(Interrupt::End(WorkerError::Fatal { member: self.member.to_owned(), doing: "reading the topic", detail }));
+                return Err(Interrupt::End(WorkerError::Fatal {
+                    member: self.member.to_owned(),
+                    doing: "reading the topic",
+                    detail,
+                }));
             }
             Some(Err(error)) => tracing::warn!(member = self.member, %error, "Kafka's client reports"),
         }
@@ -277,7 +288,7 @@ impl<'s> Session<'s> {
 
     fn ask_for_the_end(&mut self, waiting: &[i32]) {
         let reading = wall_clock();
-        let ends = match assign::ask_offsets(&self.consumer, &self.shared.config.topics.touchpoints, waiting, Offset::End) {
+        let ends = match assign::ask_offsets(self.shared, waiting, Offset::End, MAX_ASK) {
             Ok(ends) => ends,
             Err((doing, error)) => {
                 // The clocks stand until the brokers answer: a backlog must not look like silence.
@@ -286,11 +297,9 @@ impl<'s> Session<'s> {
             }
         };
         for (number, end) in ends {
-            // An open transaction of a producer hides records behind the committed end; the last fetch has seen the log's own.
-            let seen = high_watermark(self.consumer.client(), &self.topic, number).unwrap_or(end);
             let place = usize::try_from(number).ok().and_then(|number| self.partitions.get_mut(number));
             if let Some(partition) = place.and_then(Option::as_mut) {
-                partition.tick = Some(Tick { reading, end: end.max(seen) });
+                partition.tick = Some(Tick { reading, end });
             }
         }
     }
@@ -354,7 +363,8 @@ impl<'s> Session<'s> {
         let now = wall_clock().as_millis();
         self.is_far_behind = false;
         for partition in self.partitions.iter_mut().flatten().filter(|partition| !partition.is_silent()) {
-            let lag = high_watermark(self.consumer.client(), &self.topic, partition.number()).map_or(0, |end| end - partition.next());
+            let lag =
+                high_watermark(self.consumer.client(), &self.topic, partition.number()).map_or(0, |end| end - partition.next());
             self.is_far_behind |= lag > FAR_BEHIND;
             if lag <= 0 {
                 // A deadline's moment is caused by its deadline, any other by a record, none of which came before the oldest one here.
@@ -427,7 +437,11 @@ fn judge(shared: &Shared, partition: i32, code: RDKafkaErrorCode) -> Result<(), 
         }
     };
     let doing = "reading the input";
-    Err(Interrupt::End(WorkerError::Kafka { member: format!("{topic}-{partition}"), doing, detail: format!("{detail} ({code})") }))
+    Err(Interrupt::End(WorkerError::Kafka {
+        member: format!("{topic}-{partition}"),
+        doing,
+        detail: format!("{detail} ({code})"),
+    }))
 }
 
 /// The only look at the wall clock.
