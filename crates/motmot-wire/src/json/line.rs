@@ -47,8 +47,14 @@ impl LineError {
 /// # Errors
 /// When it is not JSON, has a field that a touchpoint does not have, lacks one that it must have, or a value cannot be.
 pub fn parse_json_line(line: &[u8]) -> Result<Arrived<'_>, LineError> {
+    // Checked once for the line: from bytes, the parser would check each of its thirty texts.
+    let line = std::str::from_utf8(line).map_err(|e| LineError::Unreadable {
+        field: String::new(),
+        column: e.valid_up_to() + 1,
+        detail: "the line is not UTF-8".to_owned(),
+    })?;
     let trace = Trace::default();
-    let mut json = serde_json::Deserializer::from_slice(line);
+    let mut json = serde_json::Deserializer::from_str(line);
     let read = Arrived::deserialize(Strict { inner: &mut json, trace: &trace }).and_then(|arrived| json.end().map(|()| arrived));
     let arrived = match read {
         Ok(arrived) => arrived,
