@@ -8,7 +8,24 @@ use crate::config::{Config, Origin, Sources};
 
 /// Reads the process's arguments. Help, version and mistakes are clap's own and end the process (exit code 0 or 2).
 pub(crate) fn parse() -> anyhow::Result<Cli> {
-    Ok(Cli::parse())
+    let mut cli = Cli::parse();
+    cli.settings.options = all_sets(std::env::args());
+    Ok(cli)
+}
+
+/// Every `--set` of a command line that clap has accepted. Of a global option that is given both before and after the subcommand, clap
+/// keeps only the latter's values.
+fn all_sets(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let mut sets = Vec::new();
+    let mut arguments = arguments.take_while(|argument| argument != "--");
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix("--set") {
+            Some("") => sets.extend(arguments.next()),
+            Some(rest) => sets.extend(rest.strip_prefix('=').map(str::to_owned)),
+            None => {}
+        }
+    }
+    sets
 }
 
 const AFTER: &str = "\
@@ -198,7 +215,7 @@ pub(crate) enum Summary {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// Lists them, oldest first: where each came from and what is wrong with it
+    /// Lists them: where each came from and what is wrong with it
     List {
         /// Only this reason
         #[arg(long)]
@@ -261,5 +278,11 @@ mod tests {
     #[test]
     fn the_definitions_agree_with_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_set_counts_wherever_it_stands() {
+        let line = "motmot --set a=1 topics --create --set=b=2 --set c=3 -- --set d=4";
+        assert_eq!(all_sets(line.split(' ').map(str::to_owned)), ["a=1", "b=2", "c=3"]);
     }
 }

@@ -147,9 +147,13 @@ impl Service {
                 },
             }
         };
-        let failed = tokio::select! { failed = worker_ends => { self.worker = None; failed } failed = desk_ends => failed };
-        tracing::error!("{failed}");
-        failed
+        tokio::select! {
+            failed = worker_ends => {
+                self.worker = None;
+                failed
+            }
+            failed = desk_ends => failed,
+        }
     }
 
     async fn stop(&mut self) -> anyhow::Result<()> {

@@ -1,4 +1,5 @@
 //! The program as its users meet it: what it prints, where, and with which exit code.
+#![allow(clippy::unwrap_used)] // clippy does not see that helpers are tests too
 
 mod program;
 

@@ -1,4 +1,5 @@
 //! `motmot config`: every value with its origin, and never a secret.
+#![allow(clippy::unwrap_used)] // clippy does not see that helpers are tests too
 
 mod program;
 
@@ -55,4 +56,10 @@ fn the_output_is_a_configuration_again() {
     let outcome = motmot_with(&["config", "--config", path.to_str().unwrap()], &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert!(outcome.stdout.contains("\"security.protocol\" = \"SASL_SSL\""), "{}", outcome.stdout);
+}
+
+#[test]
+fn settings_before_and_after_the_command_both_count() {
+    let outcome = motmot_with(&["--set", "worker.shards=3", "config", "--set", "log.format=json"], &[]);
+    assert!(outcome.stdout.contains("shards = 3") && outcome.stdout.contains("format = \"json\""), "{}", outcome.stdout);
 }

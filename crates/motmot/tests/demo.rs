@@ -1,4 +1,5 @@
 //! The demo runs the real worker and desk on a broker in its own process, and ends in order.
+#![allow(clippy::unwrap_used)] // clippy does not see that helpers are tests too
 
 mod program;
 

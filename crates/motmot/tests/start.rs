@@ -1,4 +1,5 @@
 //! What keeps a worker or a desk from starting is told in one paragraph, with its mend, and the process ends.
+#![allow(clippy::unwrap_used)] // clippy does not see that helpers are tests too
 
 mod program;
 
