@@ -53,7 +53,7 @@ pub(crate) struct View {
     /// The tables.
     pub(crate) tables: Tables,
     /// Cycles (key and id) that came back after what was left of them was forgotten. Their row is that of whichever had one last,
-    /// as it was told: no function of the log and the clock alone.
+    /// as it was told, and a copy of what was forgotten is no copy: no function of the log and the clock alone.
     pub(crate) forgotten: Vec<(String, String)>,
     /// Keys with assembled cycles that were too full: which of them is marked as truncated, when they are joined and split afterwards,
     /// is left open.
