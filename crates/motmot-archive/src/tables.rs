@@ -22,7 +22,7 @@ pub(crate) struct Tables {
     digest: DigestTable,
     /// By a 128-bit hash of key and cycle id.
     cycles: FxHashMap<u128, CycleState>,
-    /// By moment id.
+    /// By a 128-bit hash of the moment id.
     moments: FxHashMap<u128, (usize, MomentState)>,
     rows: Option<Rows>,
     datum: Vec<u8>,
@@ -100,7 +100,7 @@ impl Sink for Tables {
         self.key.clear();
         self.key.extend_from_slice(moment.moment_id.as_bytes());
         self.observe(Table::Moments, written, counts);
-        let id = u128::from_str_radix(&moment.moment_id, 16).unwrap_or_else(|_| xxh3_128(moment.moment_id.as_bytes()));
+        let id = xxh3_128(&self.key);
         let rule = self.rules.iter().position(|rule| *rule == *moment.rule);
         match rule.filter(|_| counts) {
             Some(rule) => self.moments.insert(id, (rule, moment.state)),
