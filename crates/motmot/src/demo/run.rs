@@ -1,6 +1,7 @@
 //! Puts the demo together, and takes it apart again.
 
 use std::future::pending;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,10 +52,15 @@ pub(crate) fn run(settings: &Settings, arguments: Demo) -> anyhow::Result<()> {
     let source = Source::new(&broker.address(), &topics.touchpoints)?;
     let shared = Arc::clone(&narrator);
     let enough = service.run(&runtime, listener, async move {
-        wait_until(|| ready.iter().all(|(_, ready)| ready().is_ok())).await?;
+        let signal = lifecycle::signal_received();
+        tokio::pin!(signal);
+        tokio::select! {
+            ready = wait_until(|| ready.iter().all(|(_, ready)| ready().is_ok())) => ready?,
+            signal = &mut signal => return signal.map(|_| false),
+        }
         let opened_at = now();
         locked(&shared).open(opened_at);
-        play(source, arguments, opened_at, shared, heard).await
+        play(source, arguments, opened_at, shared, heard, signal).await
     })?;
     let summary = locked(&narrator).summary(now());
     output::line(summary)?;
@@ -103,6 +109,7 @@ async fn play(
     opened_at: Timestamp,
     narrator: Arc<Mutex<Narrator>>,
     mut lines: UnboundedReceiver<String>,
+    mut signal: Pin<&mut impl Future<Output = anyhow::Result<&'static str>>>,
 ) -> anyhow::Result<bool> {
     let seconds = arguments.seconds.or(arguments.check.then_some(CHECK_SECONDS));
     let (stopper, stop) = lifecycle::stop();
@@ -116,8 +123,6 @@ async fn play(
         }
     };
     tokio::pin!(time_is_over);
-    let signal = lifecycle::signal_received();
-    tokio::pin!(signal);
     loop {
         tokio::select! {
             Some(line) = lines.recv() => output::line(line)?,
