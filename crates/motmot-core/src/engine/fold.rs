@@ -165,9 +165,10 @@ impl Fold {
         }
     }
 
-    /// When the cycle's time for amendments would end if no moment held it open.
+    /// When the cycle's time for amendments would end if no moment held it open: not before its last touchpoint, for a copy of that one
+    /// must never look like a return.
     pub(super) fn base_final_at(&self) -> Timestamp {
-        self.close().at.plus(self.grace_ms)
+        self.close().at.plus(self.grace_ms).max(self.last)
     }
 
     /// What every rule makes of the cycle, those included whose time has not come.

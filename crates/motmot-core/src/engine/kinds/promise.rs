@@ -21,7 +21,6 @@ struct Given {
     /// Hash of the promise's id.
     id: u64,
     due: Timestamp,
-    kept: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -36,15 +35,17 @@ struct Wait {
 pub(super) struct Promises {
     given: Vec<Given>,
     waits: Vec<Wait>,
+    /// Every promise that was kept, by a hash of its id, and when first: clocks disagree, so it may stand before the promise.
+    kept: Vec<(u64, Timestamp)>,
 }
 
 impl Promises {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
         let Kind::BrokenPromise { promises: kinds, .. } = &rule.kind else { return };
         let touchpoint = step.touchpoint;
-        for given in &mut self.given {
-            if given.kept.is_none() && touchpoint.kept_promises.iter().any(|id| xxh3_64(id.as_bytes()) == given.id) {
-                given.kept = Some(step.mark.at);
+        for id in touchpoint.kept_promises.iter().map(|id| xxh3_64(id.as_bytes())) {
+            if self.kept.iter().all(|(kept, _)| *kept != id) {
+                self.kept.push((id, step.mark.at));
             }
         }
         let stops = touchpoint.stage == Stage::Farewell;
@@ -55,9 +56,8 @@ impl Promises {
         let about = |kind: &str| kinds.is_empty() || kinds.iter().any(|k| k == kind);
         for (position, promise) in touchpoint.promises.iter().enumerate().filter(|(_, p)| about(&p.kind)) {
             let id = xxh3_64(promise.promise_id.as_bytes());
-            let kept = touchpoint.kept_promises.contains(&promise.promise_id).then_some(step.mark.at);
             let (which, due) = (PromiseRef::Given(position), promise.due_at);
-            self.given.push(Given { anchor: step.mark, which, id, due, kept });
+            self.given.push(Given { anchor: step.mark, which, id, due });
         }
         if let Some(announced_ms) = touchpoint.announced_wait_ms.filter(|_| about(WAIT)) {
             // the answer, or the farewell, may be the same touchpoint, or one of the same instant
@@ -85,11 +85,12 @@ impl Promises {
         let excused = limit_ms.of(moving.cycle.segment);
         for given in &self.given {
             let due = moving.plus(given.due, excused, *business_hours);
-            if given.kept.is_none_or(|at| at > due) {
-                let observed = given.kept.map(|at| at.since(given.anchor.at));
+            let kept = self.kept.iter().find(|(id, _)| *id == given.id).map(|(_, at)| *at);
+            if kept.is_none_or(|at| at > due) {
+                let observed = kept.map(|at| at.since(given.anchor.at));
                 let limit = Some(due.since(given.anchor.at));
                 let flag = Flag { promise: Some(given.which), observed, limit, ..moving.flag_deadline(given.anchor, due) };
-                out.push(moving.cured(flag, given.kept));
+                out.push(moving.cured(flag, kept));
             }
         }
         for wait in &self.waits {
