@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use motmot_archive::Progress;
 
-const TEMPLATE: &str = "{msg:<8} [{bar:40}] {percent:>3} %  {per_sec}  {eta} left";
+const TEMPLATE: &str = "{msg:<8} [{bar:40}] {percent:>3} %  {eta} left";
 
 /// A bar on stderr. indicatif hides it where stderr is no terminal.
 pub(super) struct Bar(ProgressBar);
@@ -17,7 +17,6 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)
     }
 
@@ -34,6 +33,8 @@ impl Bar {
     pub(super) fn set(&self, what: &'static str, done: u64, total: u64) {
         if self.0.message() != what {
             self.0.reset();
+            // Not before there is something to show.
+            self.0.enable_steady_tick(Duration::from_millis(200));
             self.0.set_message(what);
         }
         self.0.set_length(total);
