@@ -240,6 +240,7 @@ fn copies_change_nothing() {
         inserted.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
         let mut repeated = log.clone();
         inserted.into_iter().for_each(|(place, copy)| repeated.insert(place, copy));
+        // What was forgotten cannot be known again.
         if !judge(&repeated, END, &rules.0).forgotten.is_empty() {
             return Ok(());
         }

@@ -25,10 +25,9 @@ impl Assembled {
         if let Some(known) = self.live.iter().find(|t| t.event_id == touchpoint.event_id) {
             return if same_content(known, touchpoint) { Verdict::Duplicate } else { Verdict::Conflicting };
         }
-        let first_live = self.live.iter().map(order).min();
-        if self.frozen_until.is_some_and(|until| touchpoint.occurred_at.as_millis() <= until)
-            && first_live.is_none_or(|first| order(touchpoint) < first)
-        {
+        let at = touchpoint.occurred_at;
+        let before_all = self.live.iter().all(|t| at < t.occurred_at);
+        if before_all && self.frozen_until.is_some_and(|until| at.as_millis() <= until) {
             return Verdict::Late;
         }
         let mut with = self.live.clone();

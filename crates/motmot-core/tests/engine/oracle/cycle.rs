@@ -95,9 +95,9 @@ impl Cycle {
         }
     }
 
-    /// When its time for amendments ends, if no moment prolongs it.
+    /// When its time for amendments ends, if no moment prolongs it: not before its last touchpoint.
     pub(super) fn base_final(&self, strategy: &Strategy) -> i64 {
-        self.close(strategy).at + self.policy(strategy).grace_ms
+        (self.close(strategy).at + self.policy(strategy).grace_ms).max(self.last_at())
     }
 
     /// When its time for amendments ends: not before the last open moment has ended.

@@ -80,14 +80,9 @@ pub(crate) fn judge(log: &[Record], now: i64, strategy: &Strategy) -> View {
         });
     }
     let mut tables = Tables::default();
-    for cycle in identified.values().flat_map(|i| i.past.iter().chain(&i.current)) {
-        table::fill(&mut tables, cycle, now, strategy);
-    }
-    for (key, assembled) in &assembled {
-        for cycle in assembled.cycles(key, strategy) {
-            table::fill(&mut tables, &cycle, now, strategy);
-        }
-    }
+    let mut cycles: Vec<Cycle> = identified.values().flat_map(|i| i.past.iter().chain(&i.current)).cloned().collect();
+    cycles.extend(assembled.iter().flat_map(|(key, assembled)| assembled.cycles(key, strategy)));
+    cycles.iter().for_each(|cycle| table::fill(&mut tables, cycle, now, strategy));
     let came_back =
         |cycles: &Identified| cycles.past.iter().chain(&cycles.current).filter(|cycle| cycle.instance == 1).count() > 1;
     let forgotten = identified.iter().filter(|(_, cycles)| came_back(cycles)).map(|(name, _)| name.clone()).collect();
