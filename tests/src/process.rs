@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -55,7 +55,8 @@ pub fn has_programs(programs: &[&str]) -> bool {
     missing.is_empty()
 }
 
-/// The motmot program, built from what the tree holds now.
+/// The motmot program, as the tree has it now. `cargo test --workspace` has built it before the tests run; a test that is run by
+/// itself after a change builds it.
 ///
 /// # Panics
 /// When it does not build.
@@ -65,10 +66,24 @@ pub fn motmot() -> &'static Path {
         // deps/test-0123 → the folder of the programs, whatever the target folder is called.
         let programs = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
         let program = programs.join("motmot");
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "motmot"]).status().unwrap();
-        assert!(built.success() && program.is_file(), "`cargo build -p motmot` did not give {}", program.display());
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+        let is_current = std::fs::metadata(&program).is_ok_and(|built| built.modified().unwrap() > last_change(&sources));
+        if !is_current {
+            let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "motmot"]).status().unwrap();
+            assert!(built.success() && program.is_file(), "`cargo build -p motmot` did not give {}", program.display());
+        }
         program
     })
+}
+
+/// When a file below `folder` was changed last.
+fn last_change(folder: &Path) -> SystemTime {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let changes = entries.map(|entry| match entry.file_type().unwrap().is_dir() {
+        true => last_change(&entry.path()),
+        false => entry.metadata().unwrap().modified().unwrap(),
+    });
+    changes.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A port of 127.0.0.1 that was free a moment ago.

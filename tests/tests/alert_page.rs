@@ -67,7 +67,8 @@ fn a_page_comes_with_the_moment_outlives_every_desk_and_goes_when_the_customer_h
     // A desk comes back, and finds the customer served.
     teller.tell(1, &[&in_state(&waits, MomentState::Recovered)]);
     let seen = webhook.about("MotmotMomentsOpen").len();
-    pages[0].show(Some(&TestDesk::ready(&brokers, &topic)));
+    let third = TestDesk::ready(&brokers, &topic);
+    pages[0].show(Some(&third));
     assert_eq!(notified(&webhook, "resolved", seen).receiver, "floor-supervisor");
     eventually("the alert to end", PATIENCE, || prometheus.query(FIRING).is_empty().then_some(()));
 }
