@@ -65,10 +65,15 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// The first touchpoint of this very instant, sorted before this one, that is meant: A and B may be of one instant, with B first.
-    pub(super) fn peer(&self, is_meant: impl Fn(&Touchpoint<'_>, NeedSet) -> bool) -> Option<(Mark, Touchpoint<'_>)> {
-        let mut peers = self.peers.iter().map(|peer| (peer, self.touchpoints.get(peer.mark.index())));
-        peers.find(|(peer, touchpoint)| is_meant(touchpoint, peer.concerns)).map(|(peer, touchpoint)| (peer.mark, touchpoint))
+    /// The touchpoints of this very instant that are sorted before this one and are meant: A and B may be of one instant, with B first.
+    pub(super) fn peers(
+        &self,
+        is_meant: impl Fn(&Touchpoint<'_>, NeedSet) -> bool,
+    ) -> impl DoubleEndedIterator<Item = (Mark, Touchpoint<'_>)> {
+        let peers = self.peers.iter().map(|peer| (peer, self.touchpoints.get(peer.mark.index())));
+        peers
+            .filter(move |(peer, touchpoint)| is_meant(touchpoint, peer.concerns))
+            .map(|(peer, touchpoint)| (peer.mark, touchpoint))
     }
 }
 

@@ -23,7 +23,7 @@ impl Missing {
         }
         if self.after.is_none() && after.as_ref().is_some_and(|filter| filter.matches(step.touchpoint)) {
             self.after = Some(step.mark.at);
-            self.found = step.peer(|t, _| expects.matches(t)).map(|(mark, _)| mark.at);
+            self.found = step.peers(|t, _| expects.matches(t)).next().map(|(mark, _)| mark.at);
         }
         if self.found.is_none() && (after.is_none() || self.after.is_some()) && expects.matches(step.touchpoint) {
             self.found = Some(step.mark.at);

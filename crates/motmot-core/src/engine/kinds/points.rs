@@ -37,7 +37,7 @@ impl Points {
                 point.cured = Some(end);
             }
             if is_customers_farewell(touchpoint) {
-                point.stop.get_or_insert(end);
+                point.stop = Some(end); // the last farewell is the one that closes
             }
         }
         if rule.filter.matches(touchpoint) && is_point(&rule.kind, touchpoint) {

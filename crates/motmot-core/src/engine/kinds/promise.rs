@@ -61,8 +61,9 @@ impl Promises {
         }
         if let Some(announced_ms) = touchpoint.announced_wait_ms.filter(|_| about(WAIT)) {
             // the answer, or the farewell, may be the same touchpoint, or one of the same instant
-            let answered = step.peer(|t, _| answers(t)).map(End::at).or(answers(touchpoint).then_some(End::of(step)));
-            let stop = step.peer(|t, _| t.stage == Stage::Farewell).map(End::at).or(stops.then_some(End::of(step)));
+            let answered = step.peers(|t, _| answers(t)).next().map(End::at).or(answers(touchpoint).then_some(End::of(step)));
+            let last = || step.peers(|t, _| t.stage == Stage::Farewell).next_back().map(End::at);
+            let stop = stops.then_some(End::of(step)).or_else(last);
             self.waits.push(Wait { anchor: step.mark, announced_ms, answered, stop });
         }
     }
@@ -75,7 +76,7 @@ impl Promises {
                 wait.answered.get_or_insert(end);
             }
             if stops {
-                wait.stop.get_or_insert(end);
+                wait.stop = Some(end); // the last farewell is the one that closes
             }
         }
     }

@@ -50,8 +50,8 @@ impl Slow {
             if is_to && wait.to.is_none() && concerned(wait.need, concerns) {
                 wait.to = Some(end);
             }
-            if is_stop && wait.stop.is_none() {
-                wait.stop = Some(end);
+            if is_stop {
+                wait.stop = Some(end); // the last farewell is the one that closes
             }
         }
         if !(rule.filter.matches(step.touchpoint) && from.matches(step.touchpoint)) {
@@ -60,9 +60,10 @@ impl Slow {
         let mut begin = |need: Option<usize>| {
             if self.0.iter().all(|wait| wait.need != need) {
                 // what matches `to` may be the same touchpoint, or one of the same instant
-                let to = step.peer(|t, concerns| to.matches(t) && concerned(need, concerns)).map(End::at);
+                let to = step.peers(|t, concerns| to.matches(t) && concerned(need, concerns)).next().map(End::at);
                 let to = to.or(is_to.then_some(end));
-                let stop = step.peer(|t, _| t.stage == Stage::Farewell).map(End::at).or(is_stop.then_some(end));
+                let stop =
+                    is_stop.then_some(end).or_else(|| step.peers(|t, _| t.stage == Stage::Farewell).next_back().map(End::at));
                 self.0.push(Wait { need, from: step.mark, to, stop });
             }
         };
