@@ -140,9 +140,10 @@ impl Case<'_> {
         if business_hours { super::business_due(self.strategy, at, limit) } else { at + limit }
     }
 
-    /// The touchpoint with which the customer left, for a rule that waits for something since `anchor`.
+    /// The touchpoint with which the customer left, for a rule that waits for something since `anchor`: the last farewell, which is
+    /// what closes the cycle.
     fn farewell_since(&self, anchor: usize) -> Option<usize> {
-        self.find(|i, t| t.stage == Stage::Farewell && self.at(i) >= self.at(anchor))
+        self.cycle.last_farewell().filter(|i| self.at(*i) >= self.at(anchor))
     }
 
     /// Makes a flag; `recovers_by` replaces the kind's own cure.
@@ -262,7 +263,7 @@ impl Case<'_> {
         };
         let flag = |anchor: usize| {
             let answer = self.find(|i, t| i > anchor && acknowledges(t)).map(|i| (i, true));
-            let farewell = self.find(|i, t| i > anchor && by_customer(t)).map(|i| (i, false));
+            let farewell = self.touchpoints.iter().rposition(by_customer).filter(|i| *i > anchor).map(|i| (i, false));
             let due = self.due(self.at(anchor), limit, business_hours);
             // Nothing but the clock measures here: nobody asked the customer how long it took.
             let breach = match answer.into_iter().chain(farewell).min() {
