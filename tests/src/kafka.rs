@@ -354,7 +354,9 @@ pub fn create(broker: &str, topic: &str, partitions: i32, settings: &[(&str, &st
     made.unwrap().into_iter().next().unwrap().unwrap();
     let consumer: BaseConsumer = client(broker).create().unwrap();
     wait_for("the new topic", || {
-        consumer.fetch_metadata(Some(topic), PATIENCE).is_ok_and(|found| found.topics().iter().all(|t| t.error().is_none() && !t.partitions().is_empty()))
+        consumer
+            .fetch_metadata(Some(topic), PATIENCE)
+            .is_ok_and(|found| found.topics().iter().all(|t| t.error().is_none() && !t.partitions().is_empty()))
     });
 }
 

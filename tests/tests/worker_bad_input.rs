@@ -1,6 +1,6 @@
 //! Promise: whatever lies in the topic, every record is folded or becomes a dead letter, byte for byte, and the partition goes on.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Promise: a worker that is killed at any instant, and started again, tells the same tables as if nothing had been.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
