@@ -110,7 +110,14 @@ impl Bench {
 
     /// Committed (offset, metadata) of each partition of the input.
     pub fn committed(&self) -> BTreeMap<i32, (i64, String)> {
-        let consumer: BaseConsumer = client(&self.kafka.brokers).set("group.id", &self.name).create().unwrap();
+        self.committed_as_told_by(&self.group_client())
+    }
+
+    fn group_client(&self) -> BaseConsumer {
+        client(&self.kafka.brokers).set("group.id", &self.name).create().unwrap()
+    }
+
+    fn committed_as_told_by(&self, consumer: &BaseConsumer) -> BTreeMap<i32, (i64, String)> {
         let mut list = TopicPartitionList::new();
         for partition in 0..self.partitions {
             list.add_partition(&self.topics.touchpoints, partition);
@@ -128,7 +135,7 @@ impl Bench {
 
     /// Sets the group's offset of a partition, as a tool would: without what a worker writes beside it.
     pub fn reset(&self, partition: i32, offset: i64) {
-        let consumer: BaseConsumer = client(&self.kafka.brokers).set("group.id", &self.name).create().unwrap();
+        let consumer = self.group_client();
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topics.touchpoints, partition, Offset::Offset(offset)).unwrap();
         // A static member that was not expelled yet keeps the group from being empty.
@@ -137,19 +144,18 @@ impl Bench {
 
     /// The committed clock of each partition.
     pub fn clocks(&self) -> BTreeMap<i32, i64> {
-        let clock = |metadata: &str| metadata.split(';').nth(1).and_then(|now| now.parse().ok()).unwrap_or(i64::MIN);
-        self.committed().into_iter().map(|(partition, (_, metadata))| (partition, clock(&metadata))).collect()
+        self.committed().into_iter().map(|(partition, (_, metadata))| (partition, clock_of(&metadata))).collect()
     }
 
     /// Waits until everything in the input is committed, and the clocks have passed `clock`.
     pub fn wait_until_committed(&self, clock: i64) {
-        let consumer: BaseConsumer = client(&self.kafka.brokers).set("group.id", "watermarks").create().unwrap();
+        let consumer = self.group_client();
         let ends: BTreeMap<i32, i64> = (0..self.partitions)
             .map(|p| (p, consumer.fetch_watermarks(&self.topics.touchpoints, p, PATIENCE).unwrap().1))
             .collect();
         wait_for(&format!("the commit of {ends:?} with clocks past {clock}"), || {
-            let committed = self.committed();
-            ends.iter().all(|(p, end)| committed[p].0 >= *end) && self.clocks().values().all(|now| *now >= clock)
+            let committed = self.committed_as_told_by(&consumer);
+            ends.iter().all(|(p, end)| committed[p].0 >= *end && clock_of(&committed[p].1) >= clock)
         });
     }
 
@@ -211,6 +217,11 @@ impl Bench {
         }
         tables.tables
     }
+}
+
+/// The clock in what a worker writes beside an offset.
+fn clock_of(metadata: &str) -> i64 {
+    metadata.split(';').nth(1).and_then(|now| now.parse().ok()).unwrap_or(i64::MIN)
 }
 
 /// A record of a topic.
