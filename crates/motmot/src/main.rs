@@ -17,6 +17,10 @@ mod service;
 
 use std::process::ExitCode;
 
+/// A cycle lives for minutes and is a dozen small allocations: the system's allocator is a sixth of the cost of a touchpoint.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let outcome = cli::parse().and_then(commands::run);
     match outcome {

@@ -67,8 +67,7 @@ impl Points {
 /// The flag of a complaint or question that had no answer within the limit.
 fn unanswered(moving: &Moving<'_>, point: &Point, limit: i64, hours: bool) -> Option<Flag> {
     let due = moving.plus(point.mark.at, limit, hours);
-    let stop = point.stop.filter(|stop| point.cured.is_none_or(|answer| stop.mark.index < answer.mark.index));
-    overdue(moving, point.mark, due, limit, hours, if stop.is_some() { None } else { point.cured }, stop)
+    overdue(moving, point.mark, due, limit, hours, point.cured, point.stop)
 }
 
 fn is_point(kind: &Kind, touchpoint: &Touchpoint<'_>) -> bool {

@@ -97,9 +97,7 @@ impl Promises {
         for wait in &self.waits {
             let limit = wait.announced_ms.saturating_add(excused);
             let due = moving.plus(wait.anchor.at.plus(wait.announced_ms), excused, *business_hours);
-            let stop = wait.stop.filter(|stop| wait.answered.is_none_or(|a| stop.mark.index < a.mark.index));
-            let answered = if stop.is_some() { None } else { wait.answered };
-            let flag = overdue(moving, wait.anchor, due, limit, false, answered, stop);
+            let flag = overdue(moving, wait.anchor, due, limit, false, wait.answered, wait.stop);
             out.extend(flag.map(|flag| {
                 let flag = Flag { promise: Some(PromiseRef::Wait), ..flag };
                 moving.cured(flag, wait.answered.map(|end| end.mark.at))

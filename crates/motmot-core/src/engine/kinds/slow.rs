@@ -1,6 +1,7 @@
 //! `slow`: from A to B took, or is taking, too long.
 
 use crate::strategy::{Kind, Rule};
+use crate::time::Timestamp;
 use crate::touchpoint::{Stage, Touchpoint};
 
 use super::super::flag::Flag;
@@ -74,9 +75,8 @@ impl Slow {
         let Kind::Slow { limit_ms, business_hours, .. } = &moving.rule.kind else { return };
         let limit = limit_ms.of(moving.cycle.segment);
         for wait in &self.0 {
-            let stop = wait.stop.filter(|stop| wait.to.is_none_or(|to| stop.mark.index < to.mark.index));
             let due = moving.plus(wait.from.at, limit, *business_hours);
-            let flag = overdue(moving, wait.from, due, limit, *business_hours, if stop.is_some() { None } else { wait.to }, stop);
+            let flag = overdue(moving, wait.from, due, limit, *business_hours, wait.to, wait.stop);
             out.extend(flag.map(|flag| {
                 let own = wait.to.map(|to| to.mark.at);
                 moving.cured(Flag { need: wait.need, ..flag }, own)
@@ -85,17 +85,18 @@ impl Slow {
     }
 }
 
-/// The flag of a wait that began at `anchor` and was due at `due`: ended by `to`, by the customer's leaving (`stop`), or not yet.
+/// The flag of a wait that began at `anchor` and was due at `due`: ended by the answer, by the farewell before it, or not yet.
 pub(super) fn overdue(
     moving: &Moving<'_>,
     anchor: Mark,
-    due: crate::time::Timestamp,
+    due: Timestamp,
     limit: i64,
     business_hours: bool,
-    to: Option<End>,
-    stop: Option<End>,
+    answer: Option<End>,
+    farewell: Option<End>,
 ) -> Option<Flag> {
-    let flag = match to.or(stop) {
+    let gone = farewell.filter(|farewell| answer.is_none_or(|answer| farewell.mark.index < answer.mark.index));
+    let flag = match gone.or(answer) {
         None => moving.flag_deadline(anchor, due),
         Some(end) => {
             let too_long = end.waited_ms.map_or(end.mark.at > due, |waited| waited > limit);
@@ -105,5 +106,6 @@ pub(super) fn overdue(
         }
     };
     let flag = Flag { limit: Some(limit), ..flag };
-    Some(if to.is_none() { stop.map_or(flag, |stop| flag.stopped(stop.mark.at)) } else { flag })
+    // a customer who had gone may be got back: then the answer recovers it after all
+    Some(gone.filter(|_| answer.is_none()).map_or(flag, |gone| flag.stopped(gone.mark.at)))
 }

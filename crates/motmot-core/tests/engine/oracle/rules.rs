@@ -174,7 +174,7 @@ impl Case<'_> {
         self.flag(anchor, None, None, Breach::by_touchpoint(self.at(anchor)).cured(cure.map(|i| self.at(i))))
     }
 
-    /// A wait until `answer`, unless the customer left before it.
+    /// A wait until `answer`, unless the customer left before it; who left may still be got back by an answer.
     fn wait(&self, due: i64, limit: i64, answer: Option<usize>, farewell: Option<usize>) -> Option<Breach> {
         let (end, answered) = match (answer, farewell) {
             (Some(answer), Some(farewell)) if farewell < answer => (farewell, false),
@@ -185,7 +185,11 @@ impl Case<'_> {
         let ended_at = self.at(end);
         let breached = self.touchpoints[end].waited_ms.map_or(ended_at > due, |waited| waited > limit);
         let told_at = if due < ended_at { Breach::by_deadline(due) } else { Breach::by_touchpoint(ended_at) };
-        let ended = if answered { told_at.cured(Some(ended_at)) } else { Breach { stopped_at: Some(ended_at), ..told_at } };
+        let ended = match answer {
+            _ if answered => told_at.cured(Some(ended_at)),
+            Some(answer) => told_at.cured(Some(self.at(answer))),
+            None => Breach { stopped_at: Some(ended_at), ..told_at },
+        };
         breached.then_some(ended)
     }
 
@@ -270,6 +274,7 @@ impl Case<'_> {
                 None => Breach::by_deadline(due),
                 Some((end, _)) if self.at(end) <= due => return None,
                 Some((end, true)) => Breach::by_deadline(due).cured(Some(self.at(end))),
+                Some((_, false)) if answer.is_some() => Breach::by_deadline(due).cured(answer.map(|(i, _)| self.at(i))),
                 Some((end, false)) => Breach { stopped_at: Some(self.at(end)), ..Breach::by_deadline(due) },
             };
             Some(self.flag(anchor, None, None, breach))
