@@ -1,3 +1,5 @@
+//! The store's own row: where in the log the state stands, and under which strategy.
+
 use motmot_core::codec::{Damaged, Put, Take};
 use motmot_core::engine::Position;
 use motmot_core::time::Timestamp;

@@ -1,3 +1,5 @@
+//! What all stores of a process share: one block cache, one bound on what is not flushed.
+
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
 
 /// The memory that all stores of a process share: one block cache, and one bound on what is not flushed yet.

@@ -1,3 +1,5 @@
+//! One partition's store: open it, read cold rows, write a checkpoint.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
