@@ -125,12 +125,12 @@ impl Metrics {
             partitions: build.gauge("motmot_worker_partitions", "Partitions that this worker has")?,
             lag: build.per_partition("motmot_worker_lag_records", "Records in the partition that are not folded yet")?,
             stream_time: build.per_partition(
-                "motmot_worker_stream_time_milliseconds",
-                "The latest arrival folded, as Unix time in milliseconds; time() * 1000 minus it is its age",
+                "motmot_worker_stream_time_timestamp_seconds",
+                "The latest arrival folded, as Unix time in seconds; time() minus it is its age",
             )?,
             clock: build.per_partition(
-                "motmot_worker_clock_milliseconds",
-                "The partition's clock, as Unix time in milliseconds: deadlines before it have been judged",
+                "motmot_worker_clock_timestamp_seconds",
+                "The partition's clock, as Unix time in seconds: deadlines before it have been judged",
             )?,
             store_bytes: build.per_partition("motmot_worker_store_bytes", "Size of the partition's store, files and write buffers")?,
             hot_rows: build.per_partition("motmot_worker_hot_rows", "Rows of the partition in memory")?,

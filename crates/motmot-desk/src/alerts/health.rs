@@ -84,7 +84,7 @@ fn worker() -> [Alert; 3] {
             wait: "2m",
             ..alert(
                 "MotmotWorkerBehind",
-                "max by (job, partition) (time() - motmot_worker_clock_milliseconds / 1000) > 60",
+                "max by (job, partition) (time() - motmot_worker_clock_timestamp_seconds) > 60",
                 "critical",
                 "Partition {{ $labels.partition }} is {{ $value | humanizeDuration }} behind: pages come late",
                 "What to do: see whether the worker that has it is well; if all are busy, start another.",

@@ -402,10 +402,10 @@ impl<'s> Session<'s> {
             set(&metrics.lag, end.map_or(0, |end| (end - partition.next()).max(0)));
             let position = partition.position();
             if position.stream_time > Timestamp::MIN {
-                set(&metrics.stream_time, position.stream_time.as_millis());
+                set(&metrics.stream_time, position.stream_time.as_millis().div_euclid(1_000));
             }
             if position.now > Timestamp::MIN {
-                set(&metrics.clock, position.now.as_millis());
+                set(&metrics.clock, position.now.as_millis().div_euclid(1_000));
             }
             set(&metrics.store_bytes, i64::try_from(partition.store().size_bytes()).unwrap_or(i64::MAX));
             set(&metrics.hot_rows, i64::try_from(partition.hot()).unwrap_or(i64::MAX));
