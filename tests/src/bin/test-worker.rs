@@ -14,6 +14,10 @@ fn main() {
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
     let mut arguments = std::env::args().skip(1);
     let mut next = || arguments.next().ok_or("usage: test-worker CONFIG.json STRATEGY.yaml");
     let config: WorkerConfig = serde_json::from_str(&std::fs::read_to_string(next()?)?)?;

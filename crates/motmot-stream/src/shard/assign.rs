@@ -105,6 +105,10 @@ fn persist<T>(mut ask: impl FnMut() -> Asked<T>) -> Asked<T> {
                     | Code::NotLeaderForPartition
                     | Code::LeaderNotAvailable
                     | Code::UnstableOffsetCommit
+                    | Code::FencedLeaderEpoch
+                    | Code::UnknownLeaderEpoch
+                    | Code::OffsetNotAvailable
+                    | Code::ReplicaNotAvailable
                     | Code::OperationTimedOut
                     | Code::RequestTimedOut
                     | Code::BrokerTransportFailure
