@@ -25,7 +25,7 @@ pub fn calls(cycles: u32) -> Vec<Record> {
 
 fn call(number: u32) -> Vec<Record> {
     let start = i64::from(number) * 300;
-    let waited = if number % 7 == 0 { 130_000 } else { 20_000 };
+    let waited = if number.is_multiple_of(7) { 130_000 } else { 20_000 };
     let left = number % 10 == 3;
     let steps = [
         (Stage::Greeting, 0, Outcome::Met),
@@ -55,7 +55,7 @@ fn call(number: u32) -> Vec<Record> {
             actor: Some(Actor { kind, id: met.then_some(Text::borrowed("MICHAL")), named: false }),
             need: (position > 0).then_some(Text::borrowed("PS")),
             outcome,
-            segment: Some(Text::borrowed(if number % 20 == 0 { "vip" } else { "regular" })),
+            segment: Some(Text::borrowed(if number.is_multiple_of(20) { "vip" } else { "regular" })),
             audience: Audience::External,
             serves: None,
             waited_ms: met.then_some(waited),
