@@ -113,7 +113,7 @@ fn a_help_desk() {
     assert_eq!(flagged(&found, "first-answer-4h"), of("first_take_in_charge_gt_4h") + 295);
     assert_eq!(found.cycles.total, 4_580);
     assert_eq!(flagged(&found, "first-answer-4h"), 2_624);
-    let states = &found.moments["first-answer-4h"];
+    let states = found.moments.iter().find(|(rule, _)| rule == "first-answer-4h").map(|(_, states)| states).unwrap();
     assert_eq!((states.recovered, states.open + states.expired), (2_329, 295));
 }
 
