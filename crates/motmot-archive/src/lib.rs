@@ -1,6 +1,6 @@
 //! History: import by mapping, and replay.
 //!
-//! [`import`] turns files that were not made for motmot into touchpoints; [`replay`] folds any source with any strategy and says what
+//! [`import()`] turns files that were not made for motmot into touchpoints; [`replay()`] folds any source with any strategy and says what
 //! it found. Both read on all cores, hold what they must in temporary files, and are told how far they are to go by option structs: they
 //! never touch a terminal, a network or the wall clock.
 //!

@@ -3,8 +3,8 @@
 //! It turns bytes into the core's types and back. It must never trust a byte: whatever a record or a file holds, the answer is
 //! a value or an error that says what was found and what to do, at a cost bounded by the length of the input. It knows no Kafka.
 //!
-//! Where to start reading: [`schema`] (what the records are), [`read`] and [`write`] (one record of a topic), [`arrived`],
-//! [`json`] and [`file`] (touchpoints in files), [`dead_letter`] and [`evidence`] (headers), [`digest`] (are two tables equal).
+//! Where to start reading: [`schema`] (what the records are), [`read`] and [`mod@write`] (one record of a topic), [`arrived`],
+//! [`json`] and [`mod@file`] (touchpoints in files), [`dead_letter`] and [`evidence`] (headers), [`digest`] (are two tables equal).
 
 pub mod arrived;
 mod datum;

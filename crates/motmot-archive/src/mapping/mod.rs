@@ -1,6 +1,6 @@
 //! The mapping: how rows of a file that was not made for motmot become touchpoints.
 //!
-//! `load` reads and checks the mapping file, [`model`] is what it says, [`eval`] finds in a row what it asks for, [`Mapper`] makes a
+//! `load` reads and checks the mapping file, `model` is what it says, `eval` finds in a row what it asks for, [`Mapper`] makes a
 //! row's touchpoints. `docs/mapping.md` is the reference for people.
 
 mod clock;

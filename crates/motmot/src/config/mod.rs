@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, the environment and `--set`, merged key by key, each value with its origin.
 //!
-//! [`settings`] is the list of all keys; what is not in it is an error. [`layers`] reads the sources, [`show`] prints the result.
+//! [`settings`] is the list of all keys; what is not in it is an error. [`layers`] reads the sources, [`mod@show`] prints the result.
 //! Nothing here prints or logs a value whose key is secret.
 
 mod layers;
