@@ -35,7 +35,8 @@ impl<'t> Installation<'t> {
             "[kafka]\nbrokers = \"{broker}\"\n\
              [topics]\ntouchpoints = \"{touchpoints}\"\nmoments = \"{name}.moments\"\ncycles = \"{name}.cycles\"\n\
              dead_letters = \"{name}.dead-letters\"\npartitions = 2\nreplication = 1\n\
-             [worker]\ngroup = \"{name}\"\ninstance = \"w1\"\nshards = 1\n"
+             [worker]\ngroup = \"{name}\"\ninstance = \"w1\"\nshards = 1\n\
+             checkpoint_interval = \"10m\"\n" // the killed worker has to fold the open moment again
         );
         std::fs::write(folder.join("motmot.toml"), config).unwrap();
         std::fs::write(folder.join("strategy.yaml"), STRATEGY).unwrap();

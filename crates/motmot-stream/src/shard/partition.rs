@@ -167,10 +167,11 @@ impl Partition {
         if self.oldest_arrival.is_none_or(|oldest| arrived_at < oldest) {
             self.oldest_arrival = Some(arrived_at);
         }
-        match self.apply(shared, record, Timestamp::from_millis(arrived_at), outbox)? {
-            None => Ok(()),
-            Some(dead) => self.bury(shared, record, dead, outbox),
+        if let Some(dead) = self.apply(shared, record, Timestamp::from_millis(arrived_at), outbox)? {
+            self.bury(shared, record, dead, outbox)?;
         }
+        // the last record before the commit ends a re-fold, whether or not anything follows it
+        self.reach(shared, record.offset() + 1)
     }
 
     fn apply(
