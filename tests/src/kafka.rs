@@ -168,7 +168,13 @@ impl Bench {
     /// The records of a topic, in order within each partition, as a read_committed reader has them.
     pub fn read(&self, topic: &str) -> Vec<Row> {
         let mut rows = Vec::new();
-        let mut reader = TopicReader::open(&self.kafka, topic, Bound::Edge, Bound::Edge).unwrap();
+        let mut opened = None;
+        // a broker on a busy machine forgets for a moment who leads a topic that was just made
+        wait_for(&format!("{topic} to be opened"), || {
+            opened = TopicReader::open(&self.kafka, topic, Bound::Edge, Bound::Edge).ok();
+            opened.is_some()
+        });
+        let mut reader = opened.unwrap();
         loop {
             let more = reader.read(|record| {
                 let mut headers = Vec::new();
