@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::moment::MomentState;
+use crate::strategy::{Dimension, Side};
 use crate::text::Text;
 use crate::time::Timestamp;
 use crate::touchpoint::{ActorKind, Audience, Outcome, Stage, words};
@@ -18,6 +19,44 @@ words! {
         Abandoned = "abandoned",
         /// Joined with another cycle; counts as absent.
         Merged = "merged",
+    }
+}
+
+words! {
+    /// What a customer experienced in a cycle, as a whole; the limits are the strategy's. Worst first.
+    Level {
+        /// A need was not fulfilled, the customer left, or a grave moment was not recovered.
+        Failed = "failed",
+        /// Every need was fulfilled, and no more.
+        Basic = "basic",
+        /// All five steps, each need verified, the door left open.
+        Satisfying = "satisfying",
+        /// And something was added.
+        AddedValue = "added_value",
+        /// And the customer called it a delight.
+        Unforgettable = "unforgettable",
+    }
+}
+words! {
+    /// What a customer's last cycles, taken together, lead to.
+    Circle {
+        /// Neither.
+        Neutral = "neutral",
+        /// Successive good experiences.
+        Virtuous = "virtuous",
+        /// Successive bad ones.
+        Vicious = "vicious",
+    }
+}
+words! {
+    /// How an opportunity to keep a promise of the strategy's went.
+    Judgement {
+        /// It was kept.
+        Met = "met",
+        /// It was not: a critical moment that nothing recovered.
+        Critical = "critical",
+        /// It was not, but met after all: a critical moment that was recovered.
+        Recovered = "recovered",
     }
 }
 
@@ -67,6 +106,12 @@ pub struct CycleRecord<'a> {
     pub outcome: Option<Outcome>,
     /// More touchpoints or moments came than are kept.
     pub truncated: bool,
+    /// The service level, provisional until the cycle is final; none of a merged one.
+    pub level: Option<Level>,
+    /// The circle that the customer was in when the cycle began; of a final one, with it. None outside the customer file.
+    pub circle: Option<Circle>,
+    /// Whether it is in its customer's file: its records are keyed by the customer.
+    pub customer_file: bool,
     /// Its needs, in the order in which they were detected.
     #[serde(borrow)]
     pub needs: Vec<NeedRecord<'a>>,
@@ -76,6 +121,9 @@ pub struct CycleRecord<'a> {
     /// Its moments, without the retracted, in the order of rule and instant.
     #[serde(borrow)]
     pub moments: Vec<MomentRef<'a>>,
+    /// Of a final cycle: how every opportunity went, one for each rule (and need, where the rule tells needs apart), in the rules' order.
+    #[serde(borrow)]
+    pub verdicts: Vec<VerdictRecord<'a>>,
     /// The strategy's hash, 16 hex digits.
     #[serde(borrow)]
     pub strategy: Text<'a>,
@@ -138,4 +186,38 @@ pub struct MomentRef<'a> {
     pub state: MomentState,
     /// Its own instant.
     pub raised_at: Timestamp,
+}
+
+/// How one rule's opportunity in a cycle went, for one need where the rule tells needs apart. Of several, the worst.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerdictRecord<'a> {
+    /// The rule.
+    #[serde(borrow)]
+    pub rule: Text<'a>,
+    /// Which need, where the rule tells needs apart.
+    #[serde(borrow)]
+    pub need: Option<Text<'a>>,
+    /// How it went.
+    pub judgement: Judgement,
+    /// When: the instant of the touchpoint that it hangs on.
+    pub at: Timestamp,
+    /// That touchpoint's stage.
+    pub stage: Stage,
+    /// That touchpoint's channel.
+    #[serde(borrow)]
+    pub channel: Text<'a>,
+    /// The department: that touchpoint's.
+    #[serde(borrow)]
+    pub team: Option<Text<'a>>,
+    /// The person, if that touchpoint was with a known one.
+    #[serde(borrow)]
+    pub person: Option<Text<'a>>,
+    /// The dimension that the rule guards.
+    pub dimension: Dimension,
+    /// The side of the service triangle.
+    pub side: Side,
+    /// What was measured, in ms (of `handoffs`: persons), where there is something to measure.
+    pub observed: Option<i64>,
+    /// The limit that it was measured against, in the same unit.
+    pub limit: Option<i64>,
 }

@@ -286,9 +286,13 @@ impl Cycle {
             final_at: standing.final_at,
             outcome: self.fold.farewell.map(|farewell| farewell.outcome),
             truncated,
+            level: None,
+            circle: None,
+            customer_file: false,
             needs: self.needs(touchpoints),
             touchpoints: touchpoints.iter().map(compact).collect(),
             moments: self.moments(strategy, ids),
+            verdicts: Vec::new(),
             strategy: Text::borrowed(strategy_hash),
         }
     }

@@ -8,10 +8,10 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::calendar::{Calendar, Shift};
-use super::{Demand, Field, Filter, Kind, PerSegment, Rule, Strategy};
+use super::{Demand, Field, Filter, Kind, Levels, PerSegment, Rule, Strategy};
 
 /// Changes whenever the bytes below change their meaning.
-const FORMAT: &str = "motmot strategy 1";
+const FORMAT: &str = "motmot strategy 2";
 
 /// The hash of a strategy.
 pub(super) fn of(strategy: &Strategy) -> u64 {
@@ -27,6 +27,9 @@ pub(super) fn of(strategy: &Strategy) -> u64 {
         reopen_window_ms,
         max_touchpoints,
         max_moments,
+        customer_file,
+        levels,
+        circle,
         rules,
     } = strategy;
     let mut bytes = Canon::default();
@@ -43,6 +46,10 @@ pub(super) fn of(strategy: &Strategy) -> u64 {
     bytes.number(*reopen_window_ms);
     bytes.count(*max_touchpoints);
     bytes.count(*max_moments);
+    bytes.count(customer_file.cycles);
+    bytes.number(customer_file.keep_ms);
+    bytes.levels(levels);
+    [circle.of, circle.failed, circle.satisfying].into_iter().for_each(|count| bytes.count(count));
     bytes.list(rules, Canon::rule);
     xxh3_64(&bytes.0)
 }
@@ -190,8 +197,45 @@ impl Canon {
             Kind::Handoffs { more_than } => self.numbers(more_than),
             Kind::Lacking { demands } => self.list(demands, |bytes, demand| bytes.demand(demand)),
             Kind::OutOfOrder { before } => self.filter(before),
+            Kind::Reopened { after, by } => {
+                self.option(after.as_ref(), Self::filter);
+                self.filter(by);
+            }
+            Kind::RepeatContact { within_ms, same_need } => {
+                self.numbers(within_ms);
+                self.0.push(u8::from(*same_need));
+            }
+            Kind::NoFollowUp { within_ms, business_hours, levels, by } => {
+                self.numbers(within_ms);
+                self.0.extend([u8::from(*business_hours), levels.bits()]);
+                self.filter(by);
+            }
+            Kind::ViciousCircle { failed, of } => {
+                self.count(*failed);
+                self.count(*of);
+            }
             Kind::Unmet | Kind::Abandoned => {}
         }
+    }
+
+    fn levels(&mut self, levels: &Levels) {
+        let Levels {
+            failed_by,
+            basic_by_stage,
+            basic_by_dimension,
+            satisfying_stages,
+            satisfying_verified,
+            satisfying_door_open,
+            satisfying_rating,
+            unforgettable_rating,
+        } = levels;
+        self.text(failed_by.name());
+        self.option(*basic_by_stage, |bytes, stages| bytes.0.push(stages.bits()));
+        self.option(*basic_by_dimension, |bytes, dimensions| bytes.0.push(dimensions.bits()));
+        self.0.push(satisfying_stages.bits());
+        self.0.extend([u8::from(*satisfying_verified), u8::from(*satisfying_door_open)]);
+        self.number((*satisfying_rating).into());
+        self.number((*unforgettable_rating).into());
     }
 
     fn demand(&mut self, demand: &Demand) {

@@ -1,5 +1,6 @@
 //! What a strategy says, once it has been loaded and checked.
 
+use crate::cycle::Level;
 use crate::touchpoint::words;
 use crate::touchpoint::{ActorKind, Audience, Initiator, Intent, Outcome, Stage, Touchpoint};
 
@@ -57,8 +58,76 @@ pub struct Strategy {
     pub max_touchpoints: usize,
     /// Moments that one cycle may have.
     pub max_moments: usize,
+    /// How much of a customer's past is kept.
+    pub customer_file: FilePolicy,
+    /// What each service level demands.
+    pub levels: Levels,
+    /// When a customer is in the virtuous or the vicious circle.
+    pub circle: CirclePolicy,
     /// The rules, in the file's order.
     pub rules: Vec<Rule>,
+}
+
+/// The bounds of a customer file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilePolicy {
+    /// How many of the cycles before one are known to it.
+    pub cycles: usize,
+    /// How long a final cycle is known to those that begin after it, in ms.
+    pub keep_ms: i64,
+}
+
+/// The limits of the service levels; DESIGN.md §7 has the defaults.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Levels {
+    /// An unrecovered moment of this severity, or of a graver one, is a failure.
+    pub failed_by: Severity,
+    /// A moment anchored in one of these stages leaves a cycle basic.
+    pub basic_by_stage: Option<Set<Stage>>,
+    /// A moment of one of these dimensions, even a recovered one, leaves a cycle basic.
+    pub basic_by_dimension: Option<Set<Dimension>>,
+    /// The steps that a satisfying cycle has.
+    pub satisfying_stages: Set<Stage>,
+    /// Whether a satisfying cycle has each of its needs verified.
+    pub satisfying_verified: bool,
+    /// Whether a satisfying cycle leaves the door open.
+    pub satisfying_door_open: bool,
+    /// No rating of a satisfying cycle is below this.
+    pub satisfying_rating: i32,
+    /// The rating of an unforgettable one: its latest is at least this.
+    pub unforgettable_rating: i32,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self {
+            failed_by: Severity::Critical,
+            basic_by_stage: Some(Set::of(&[Stage::Greeting])),
+            basic_by_dimension: Some(Set::of(&[Dimension::Empathy, Dimension::Assurance])),
+            satisfying_stages: Set::of(Stage::ALL),
+            satisfying_verified: true,
+            satisfying_door_open: true,
+            satisfying_rating: 3,
+            unforgettable_rating: 5,
+        }
+    }
+}
+
+/// Successive good or bad experiences: one bad cycle does not make a lost customer, three in a row may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CirclePolicy {
+    /// How many of the customer's last final cycles are looked at.
+    pub of: usize,
+    /// Of these, how many failed ones make the vicious circle.
+    pub failed: usize,
+    /// Of these, how many satisfying (or better) ones make the virtuous circle.
+    pub satisfying: usize,
+}
+
+impl Default for CirclePolicy {
+    fn default() -> Self {
+        Self { of: 3, failed: 3, satisfying: 3 }
+    }
 }
 
 /// The closed sets of label values.
@@ -202,6 +271,38 @@ pub enum Kind {
         /// What came too early is the anchor (the rule's `where`); this is what should have come before it.
         before: Filter,
     },
+    /// The customer had to come back to what was held to be done: within the cycle, or by its next instance.
+    Reopened {
+        /// What was held to be the end of it; none: a verification with outcome met, or a farewell.
+        after: Option<Filter>,
+        /// What reopens it.
+        by: Filter,
+    },
+    /// The customer is in touch again within a time, between the first touchpoints of two cycles that match the rule's `where`.
+    RepeatContact {
+        /// The limit included.
+        within_ms: PerSegment<i64>,
+        /// Only if both cycles have a need in common.
+        same_need: bool,
+    },
+    /// No contact by the company within a time of a cycle's close.
+    NoFollowUp {
+        /// Within which time.
+        within_ms: PerSegment<i64>,
+        /// Only business hours count.
+        business_hours: bool,
+        /// Cycles of which level are to be followed up; "any" means all.
+        levels: Set<Level>,
+        /// What counts as the contact, in whichever cycle of the customer's.
+        by: Filter,
+    },
+    /// So many of a customer's last final cycles failed.
+    ViciousCircle {
+        /// So many.
+        failed: usize,
+        /// Of so many, the latest included.
+        of: usize,
+    },
 }
 
 impl Kind {
@@ -219,6 +320,10 @@ impl Kind {
             Self::Handoffs { .. } => "handoffs",
             Self::Lacking { .. } => "lacking",
             Self::OutOfOrder { .. } => "out_of_order",
+            Self::Reopened { .. } => "reopened",
+            Self::RepeatContact { .. } => "repeat_contact",
+            Self::NoFollowUp { .. } => "no_follow_up",
+            Self::ViciousCircle { .. } => "vicious_circle",
         }
     }
 }
@@ -311,9 +416,15 @@ pub trait Word: Copy {
     fn position(self) -> u8;
 }
 macro_rules! positions { ($($t:ty),*) => { $(impl Word for $t { fn position(self) -> u8 { self as u8 } })* } }
-positions!(Stage, Outcome, Intent, Initiator, Audience, ActorKind);
+positions!(Stage, Outcome, Intent, Initiator, Audience, ActorKind, Dimension, Level);
 
 impl<T: Word> Set<T> {
+    /// The set of these values; of none, the one that means "any".
+    pub fn of(values: &[T]) -> Self {
+        let mut set = Self::default();
+        values.iter().for_each(|value| set.insert(*value));
+        set
+    }
     /// Adds a value.
     pub fn insert(&mut self, value: T) {
         self.0 |= 1 << value.position();

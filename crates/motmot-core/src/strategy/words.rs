@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::{Demand, Field, Filter, Kind, PerSegment, Rule, Set, Word};
+use crate::cycle::Level;
 use crate::time::words_of_millis;
 use crate::touchpoint::{Audience, Initiator, Intent, Outcome, Stage};
 
@@ -101,6 +102,28 @@ impl Rule {
             }
             Kind::Lacking { demands } => format!("{} has {}", capital(&filtered("every touchpoint")), all(demands)),
             Kind::OutOfOrder { before } => format!("{} comes before {}", capital(&before.words()), filtered("anything else")),
+            Kind::Reopened { after, by } => {
+                let after = after.as_ref().map_or_else(|| "a verification met or a farewell".to_owned(), Filter::words);
+                format!("After {after} the customer need not come back with {}", by.words())
+            }
+            Kind::RepeatContact { within_ms, same_need } => format!(
+                "A customer need not get in touch again{} within {}",
+                if *same_need { " for the same need" } else { "" },
+                limits(within_ms)
+            ),
+            Kind::NoFollowUp { within_ms, business_hours, levels, by } => {
+                let levels = chosen(*levels, Level::ALL);
+                let which = if levels.is_empty() {
+                    String::new()
+                } else {
+                    format!(" whose level is {}", joined(levels.into_iter().map(|level| spoken(level.name())), "or"))
+                };
+                let hours = hours(*business_hours);
+                format!("A closed cycle{which} is followed by {} within {}{hours}", by.words(), limits(within_ms))
+            }
+            Kind::ViciousCircle { failed, of } => {
+                format!("Of a customer's last {of} final cycles fewer than {failed} failed")
+            }
         };
         let says_where = matches!(self.kind, Kind::Unmet | Kind::Lacking { .. } | Kind::OutOfOrder { .. });
         if !self.filter.is_empty() && !says_where {
@@ -163,7 +186,11 @@ pub(super) fn recovery(rule: &Rule) -> String {
             format!("a later touchpoint whose {}", ratings(*rating_below, *sentiment_below))
         }
         Kind::Lacking { demands } => format!("a later touchpoint that has {}", all(demands)),
-        Kind::Handoffs { .. } | Kind::OutOfOrder { .. } => nothing(),
+        Kind::Reopened { after: None, .. } => "a verification met, or a farewell, after that".to_owned(),
+        Kind::Reopened { after: Some(after), .. } => format!("{}, after that", after.words()),
+        Kind::NoFollowUp { by, .. } => by.words(),
+        Kind::ViciousCircle { .. } => "a contact by the company".to_owned(),
+        Kind::Handoffs { .. } | Kind::OutOfOrder { .. } | Kind::RepeatContact { .. } => nothing(),
     }
 }
 

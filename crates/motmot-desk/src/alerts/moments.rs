@@ -135,5 +135,11 @@ fn advice(rule: &Rule) -> &'static str {
         Kind::Handoffs { .. } => "give each of these customers one person who stays until the end.",
         Kind::Lacking { .. } => "remind the team of what it owes each customer.",
         Kind::OutOfOrder { .. } => "see which step came too early, and why.",
+        Kind::Reopened { .. } => "find out what was left undone, and verify it with the customer this time.",
+        Kind::RepeatContact { .. } => "find out why one contact was not enough, with the customer's file before you.",
+        Kind::NoFollowUp { .. } => "contact these customers now, and say why you call.",
+        Kind::ViciousCircle { .. } => {
+            "these customers are about to leave for good: have somebody with authority call them today."
+        }
     }
 }

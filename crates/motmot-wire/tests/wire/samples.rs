@@ -1,6 +1,8 @@
 //! Touchpoints, moments and cycles of every shape.
 
-use motmot_core::cycle::{CycleRecord, CycleState, MomentRef, NeedRecord, TouchpointRecord};
+use motmot_core::cycle::{
+    Circle, CycleRecord, CycleState, Judgement, Level, MomentRef, NeedRecord, TouchpointRecord, VerdictRecord,
+};
 use motmot_core::moment::MomentState;
 use motmot_core::strategy::{Dimension, Paging, Severity, Side};
 use motmot_core::touchpoint::{Actor, ActorKind, Audience, Initiator, Intent, Outcome, Promise, Stage};
@@ -196,10 +198,28 @@ fn cycle_moment() -> impl Strategy<Value = MomentRef<'static>> {
     })
 }
 
+fn cycle_verdict() -> impl Strategy<Value = VerdictRecord<'static>> {
+    (moment(), word(Judgement::ALL), of(text())).prop_map(|(m, judgement, person)| VerdictRecord {
+        rule: m.rule,
+        need: m.need,
+        judgement,
+        at: m.anchor_at,
+        stage: m.stage,
+        channel: m.channel,
+        team: m.team,
+        person,
+        dimension: m.dimension,
+        side: m.side,
+        observed: m.observed,
+        limit: m.limit,
+    })
+}
+
 pub(crate) fn cycle() -> impl Strategy<Value = CycleRecord<'static>> {
-    let lists = (vec(cycle_need(), 0..3), vec(cycle_touchpoint(), 0..4), vec(cycle_moment(), 0..3));
+    let lists = (vec(cycle_need(), 0..3), vec(cycle_touchpoint(), 0..4), vec(cycle_moment(), 0..3), vec(cycle_verdict(), 0..3));
+    let experience = (of(word(Level::ALL)), of(word(Circle::ALL)), any::<bool>());
     let more = (word(CycleState::ALL), any::<bool>(), any::<bool>(), of(text()), instant(), of(instant()));
-    (moment(), lists, more, of(word(Outcome::ALL))).prop_map(|(m, lists, more, outcome)| CycleRecord {
+    (moment(), lists, more, experience, of(word(Outcome::ALL))).prop_map(|(m, lists, more, experience, outcome)| CycleRecord {
         key: m.key,
         cycle_id: m.cycle_id,
         instance: m.instance,
@@ -217,9 +237,13 @@ pub(crate) fn cycle() -> impl Strategy<Value = CycleRecord<'static>> {
         final_at: more.4,
         outcome,
         truncated: more.2,
+        level: experience.0,
+        circle: experience.1,
+        customer_file: experience.2,
         needs: lists.0,
         touchpoints: lists.1,
         moments: lists.2,
+        verdicts: lists.3,
         strategy: m.strategy,
     })
 }

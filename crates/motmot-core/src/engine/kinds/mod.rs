@@ -105,6 +105,9 @@ impl Memory {
             Kind::Abandoned => OfKind::Abandoned(abandoned::Abandoned::default()),
             Kind::Handoffs { .. } => OfKind::Handoffs(order::Handoffs::default()),
             Kind::OutOfOrder { .. } => OfKind::OutOfOrder(order::OutOfOrder::default()),
+            Kind::Reopened { .. } | Kind::RepeatContact { .. } | Kind::NoFollowUp { .. } | Kind::ViciousCircle { .. } => {
+                OfKind::Handoffs(order::Handoffs::default())
+            }
         };
         Self { cures: Vec::new(), of_kind }
     }

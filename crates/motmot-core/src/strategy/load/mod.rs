@@ -8,7 +8,7 @@ mod rule;
 use std::collections::BTreeMap;
 
 use self::filter::Scope;
-use super::{CyclePolicy, Filter, Labels, Strategy};
+use super::{CirclePolicy, CyclePolicy, FilePolicy, Filter, Labels, Levels, Strategy};
 use crate::touchpoint::Touchpoint;
 use crate::yaml::{self, Fields, Node, Problems};
 
@@ -85,6 +85,9 @@ fn strategy(document: &Node, problems: &mut Problems) -> Option<Strategy> {
         reopen_window_ms: limits.reopen_window_ms,
         max_touchpoints: limits.max_touchpoints,
         max_moments: limits.max_moments,
+        customer_file: FilePolicy { cycles: 32, keep_ms: 90 * DAY_MS },
+        levels: Levels::default(),
+        circle: CirclePolicy::default(),
         rules,
     };
     strategy.hash = super::hash::of(&strategy);

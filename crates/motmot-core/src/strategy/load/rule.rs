@@ -75,7 +75,11 @@ pub(super) fn read(id: Option<&str>, mut fields: Fields<'_>, declared: &Declared
 /// Nobody can save a customer who has gone, nor undo a hand-over: such moments matter by their rate.
 fn default_paging(kind: &Kind) -> Paging {
     match kind {
-        Kind::Abandoned | Kind::LowRating { .. } | Kind::OutOfOrder { .. } | Kind::Handoffs { .. } => Paging::Rate,
+        Kind::Abandoned
+        | Kind::LowRating { .. }
+        | Kind::OutOfOrder { .. }
+        | Kind::Handoffs { .. }
+        | Kind::RepeatContact { .. } => Paging::Rate,
         _ => Paging::Open,
     }
 }

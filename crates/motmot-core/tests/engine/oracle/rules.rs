@@ -120,6 +120,9 @@ impl Case<'_> {
                 flagged.map(|i| self.event(i, self.matching().find(|j| *j > i && !lacks(*j)))).collect()
             }
             Kind::OutOfOrder { before } => self.out_of_order(before).into_iter().collect(),
+            Kind::Reopened { .. } | Kind::RepeatContact { .. } | Kind::NoFollowUp { .. } | Kind::ViciousCircle { .. } => {
+                Vec::new()
+            }
         }
     }
 
