@@ -149,6 +149,19 @@ pub(crate) enum Strategy {
         #[arg(long)]
         explain: bool,
     },
+    /// Tells in words what distinguishes two files
+    #[command(after_help = "Example:\n  motmot strategy diff strategy.yaml strategy-new.yaml")]
+    Diff {
+        /// The strategy as it was
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The strategy as it shall be
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Print one JSON object, for a program
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints the JSON Schema of the strategy file, for editors
     #[command(after_help = "Example:\n  motmot strategy schema > strategy.schema.json")]
     Schema,
