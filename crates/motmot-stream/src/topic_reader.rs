@@ -170,12 +170,7 @@ impl TopicReader {
                         result = visit(TopicRecord::new(record));
                     }
                 }
-                Err(RecordError::End { partition, offset }) => {
-                    if let Some((next, _)) = open.get_mut(&partition) {
-                        *next = (*next).max(offset);
-                    }
-                }
-                Err(RecordError::Failed { partition, code }) => {
+                Err(RecordError { partition, code }) => {
                     if let Some(error) = lasting(topic, brokers, partition, code) {
                         result = Err(error.into());
                     }

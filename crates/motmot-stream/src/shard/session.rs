@@ -223,8 +223,7 @@ impl<'s> Session<'s> {
             }
             result = match record {
                 Ok(record) => of(record.partition(), &mut |partition| partition.fold(shared, record, outbox)),
-                Err(RecordError::End { partition, offset }) => of(partition, &mut |partition| partition.reach(shared, offset)),
-                Err(RecordError::Failed { partition, code }) => judge(shared, partition, code),
+                Err(RecordError { partition, code }) => judge(shared, partition, code),
             };
         });
         result?;
