@@ -32,6 +32,7 @@ pub(crate) const DEAD: usize = 5;
 pub(crate) struct Metrics {
     pub(crate) records: [IntCounter; OUTCOMES.len()],
     pub(crate) dead_letters: IntCounterVec,
+    pub(crate) skipped: IntCounter,
     pub(crate) told_moments: IntCounter,
     pub(crate) told_cycles: IntCounter,
     pub(crate) commits: IntCounter,
@@ -104,6 +105,10 @@ impl Metrics {
         Ok(Self {
             records: OUTCOMES.map(|outcome| records.with_label_values(&[outcome])),
             dead_letters,
+            skipped: build.counter(
+                "motmot_worker_skipped_records_total",
+                "Records that Kafka's client gave again though they were folded already; a few after a rebalance are no fault",
+            )?,
             told_moments: told.with_label_values(&["moments"]),
             told_cycles: told.with_label_values(&["cycles"]),
             commits: build.counter("motmot_worker_commits_total", "Transactions committed")?,

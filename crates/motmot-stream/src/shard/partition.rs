@@ -156,7 +156,15 @@ impl Partition {
     /// Folds one record.
     pub(super) fn fold(&mut self, shared: &Shared, record: Record<'_>, outbox: &mut Outbox) -> Result<(), Interrupt> {
         if record.offset() < self.next {
-            return Ok(()); // fetched before the partition was assigned anew
+            // Fetched before the partition was assigned anew. Anything else would be a fault, so it shows.
+            shared.metrics.skipped.inc();
+            tracing::debug!(
+                partition = self.number,
+                offset = record.offset(),
+                next = self.next,
+                "a record that is folded already"
+            );
+            return Ok(());
         }
         self.reach(shared, record.offset())?;
         self.next = record.offset() + 1;
