@@ -18,6 +18,7 @@ mod needs;
 mod port;
 mod row;
 mod shelf;
+mod swap;
 mod tell;
 mod touchpoints;
 
@@ -66,6 +67,8 @@ pub struct Engine<C> {
     /// Cold rows up to here were asked for.
     horizon: Timestamp,
     due: BTreeSet<Due>,
+    /// What a swap has marked is not all told yet.
+    swapping: bool,
 }
 
 impl<C: Cold> Engine<C> {
@@ -73,7 +76,16 @@ impl<C: Cold> Engine<C> {
     pub fn new(strategy: Arc<Strategy>, cold: C, position: Position) -> Self {
         // from the beginning: what was due at the checkpoint but only waits for collection is found again
         let horizon = Timestamp::MIN;
-        Self { strategy, cold, position, shelf: Shelf::default(), gone: HashTable::new(), horizon, due: BTreeSet::new() }
+        Self {
+            strategy,
+            cold,
+            position,
+            shelf: Shelf::default(),
+            gone: HashTable::new(),
+            horizon,
+            due: BTreeSet::new(),
+            swapping: false,
+        }
     }
 
     /// The clock and the stream time.
@@ -186,14 +198,19 @@ impl<C: Cold> Engine<C> {
         self.collect_due(target)?;
         let now = self.fire_until(target, budget)?;
         self.position.now = now;
-        for slot in std::mem::take(&mut self.shelf.pending) {
+        let mut pending = std::mem::take(&mut self.shelf.pending);
+        if self.swapping && pending.len() > budget {
+            self.shelf.pending = pending.split_off(budget);
+        }
+        self.swapping &= !self.shelf.pending.is_empty();
+        for slot in pending {
             if let Some(row) = self.shelf.get_mut(slot) {
                 row.pending = false;
                 self.tell(slot, now, sink);
             }
         }
         self.collect();
-        Ok(now == target)
+        Ok(now == target && !self.swapping)
     }
 
     /// Asks for the cold rows that are due up to `target`.

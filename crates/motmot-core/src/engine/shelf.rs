@@ -129,6 +129,10 @@ impl Shelf {
         }
     }
 
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.index.iter().copied()
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().flatten()
     }
