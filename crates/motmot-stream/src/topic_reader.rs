@@ -135,6 +135,11 @@ impl TopicReader {
         self.partitions
     }
 
+    /// Where in each partition it will read, as long as it has not begun; partitions without anything to read are left out.
+    pub fn stretches(&self) -> impl Iterator<Item = (i32, std::ops::Range<i64>)> {
+        self.open.iter().map(|(partition, (next, end))| (*partition, *next..*end))
+    }
+
     /// Offsets in the stretch when it was opened: at least as many as records.
     pub fn total(&self) -> u64 {
         self.total

@@ -123,9 +123,16 @@ impl Contents {
 
     /// The swaps of a group's partition, in their order.
     pub fn swaps(&self, group: &str, topic: &str, partition: i32) -> Vec<SwapRecord> {
-        let of = |swap: &&SwapRecord| swap.group == group && swap.topic == topic && swap.partition == partition;
+        let mut swaps = self.all_swaps(group, topic);
+        swaps.retain(|swap| swap.partition == partition);
+        swaps
+    }
+
+    /// The swaps of all of a group's partitions; those of each in their order.
+    pub fn all_swaps(&self, group: &str, topic: &str) -> Vec<SwapRecord> {
+        let of = |swap: &&SwapRecord| swap.group == group && swap.topic == topic;
         let mut swaps: Vec<SwapRecord> = self.swaps.values().filter(of).cloned().collect();
-        swaps.sort_by_key(|swap| swap.number);
+        swaps.sort_by_key(|swap| (swap.partition, swap.number));
         swaps
     }
 }
