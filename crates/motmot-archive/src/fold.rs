@@ -128,7 +128,7 @@ impl Folder {
     fn swap(&mut self, swap: &Swap) -> Result<(), ArchiveError> {
         self.advance()?;
         self.advance_to(swap.at.clock())?;
-        self.engine.swap(Arc::clone(&swap.strategy)).map_err(ArchiveError::Fold)?;
+        self.engine.swap(Arc::clone(&swap.strategy), &mut self.tables).map_err(ArchiveError::Fold)?;
         self.advance_to(swap.at.clock())
     }
 

@@ -15,8 +15,8 @@ use crate::progress::{Progress, Report};
 use crate::rows::Rows;
 use crate::source::{self, Read, Source};
 use crate::spool::Spool;
-use crate::swaps::{Schedule, Swap};
 use crate::summary::{CycleCounts, InputCounts, MomentCounts, Summary};
+use crate::swaps::{Schedule, Swap};
 
 /// How a replay goes about it. None of this changes what it finds, but for `until` and `swaps`.
 #[derive(Clone, Debug)]
@@ -89,8 +89,7 @@ pub fn replay(
 pub fn gather(rules: &[String], folded: Vec<Folded>, read: InputCounts, out: Option<&Path>) -> Result<Summary, ArchiveError> {
     let mut input = read;
     let mut cycles = CycleCounts::default();
-    let mut moments: Vec<(String, MomentCounts)> =
-        rules.iter().map(|rule| (rule.clone(), MomentCounts::default())).collect();
+    let mut moments: Vec<(String, MomentCounts)> = rules.iter().map(|rule| (rule.clone(), MomentCounts::default())).collect();
     let mut digest = Digest::default();
     let mut rows = Vec::new();
     for Folded { counts, told } in folded {

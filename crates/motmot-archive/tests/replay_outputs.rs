@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use motmot_archive::import::import;
-use motmot_archive::{FileFormat, FileSink, Folder, Mapping, ReplayOptions, Replayed, Source, Swap, SwapPoint, Until, gather, replay};
+use motmot_archive::{
+    FileFormat, FileSink, Folder, Mapping, ReplayOptions, Replayed, Source, Swap, SwapPoint, Until, gather, replay,
+};
 use motmot_core::{Strategy, Timestamp};
 
 const STRATEGY: &str = "
@@ -145,7 +147,8 @@ fn one_folder_finds_what_many_find() {
     folder.dead("not_avro", Timestamp::MIN, 1_000_000).unwrap();
     let now = folder.latest().unwrap();
     let read = motmot_archive::summary::InputCounts { rows: expected.input.rows, ..Default::default() };
-    let mut found = gather(&motmot_archive::Schedule::of(strategy()).rules(), vec![folder.finish(now).unwrap()], read, None).unwrap();
+    let mut found =
+        gather(&motmot_archive::Schedule::of(strategy()).rules(), vec![folder.finish(now).unwrap()], read, None).unwrap();
     assert_eq!(found.input.dead.remove("not_avro"), Some(1));
     found.input.touchpoints -= 1;
     assert_eq!(found, expected);

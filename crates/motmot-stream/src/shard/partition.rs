@@ -191,7 +191,7 @@ impl Partition {
             );
             return Ok(());
         }
-        self.reach(shared, record.offset())?;
+        self.reach(shared, record.offset(), outbox)?;
         self.next = record.offset() + 1;
         self.records_since_checkpoint += 1;
         self.is_unsaved = true;
@@ -204,7 +204,7 @@ impl Partition {
             self.bury(shared, record, dead, outbox)?;
         }
         // the last record before the commit ends a re-fold, whether or not anything follows it
-        self.reach(shared, record.offset() + 1)
+        self.reach(shared, record.offset() + 1, outbox)
     }
 
     fn apply(

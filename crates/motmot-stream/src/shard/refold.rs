@@ -10,6 +10,7 @@ use motmot_store::StrategyId;
 use super::partition::{Partition, Phase};
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
+use crate::outbox::Outbox;
 use crate::start::{Refold, Refusal, Step};
 use crate::strategies::Loaded;
 use crate::worker::Shared;
@@ -26,13 +27,13 @@ pub(super) struct Silent {
 
 impl Partition {
     /// Notes that everything before `offset` has been given: what lies between are markers of transactions, or nothing.
-    pub(super) fn reach(&mut self, shared: &Shared, offset: i64) -> Result<(), Interrupt> {
+    pub(super) fn reach(&mut self, shared: &Shared, offset: i64, outbox: &mut Outbox) -> Result<(), Interrupt> {
         while let Phase::Silent(silent) = &mut self.phase {
             let is_step = silent.refold.steps.front().is_some_and(|step| offset >= step.offset);
             if let Some(step) = silent.refold.steps.pop_front_if(|_| is_step) {
                 let strategy = silent.known.get(&step.to).cloned();
                 let is_told_again = silent.refold.is_swapping && silent.refold.steps.is_empty();
-                self.pass(shared, step, strategy, is_told_again)?;
+                self.pass(shared, step, strategy, is_told_again.then_some(&mut *outbox))?;
             } else if offset >= silent.refold.until {
                 self.next = self.next.max(silent.refold.until);
                 let Refold { clock, stream_time, .. } = silent.refold;
@@ -45,8 +46,14 @@ impl Partition {
         Ok(())
     }
 
-    /// Swaps where it was swapped. The last swap ends the re-fold if it was not told to its end.
-    fn pass(&mut self, shared: &Shared, step: Step, strategy: Option<Arc<Loaded>>, is_told_again: bool) -> Result<(), Interrupt> {
+    /// Swaps where it was swapped. The last swap ends the re-fold if it was not told to its end: it is told again through `outbox`.
+    fn pass(
+        &mut self,
+        shared: &Shared,
+        step: Step,
+        strategy: Option<Arc<Loaded>>,
+        outbox: Option<&mut Outbox>,
+    ) -> Result<(), Interrupt> {
         let strategy = strategy.ok_or_else(|| WorkerError::Refused {
             topic: shared.config.topics.touchpoints.clone(),
             partition: self.number,
@@ -54,12 +61,12 @@ impl Partition {
         })?;
         self.next = self.next.max(step.offset);
         self.advance_in_silence(shared, step.clock)?;
-        if is_told_again {
+        if let Some(outbox) = outbox {
             let Position { now, stream_time } = self.engine.position();
             self.finish_refold(shared, Some(now), Some(stream_time))?;
-            return self.put_in_force(shared, strategy);
+            return self.swap_aloud(shared, strategy, outbox);
         }
-        self.put_in_force(shared, strategy)?;
+        self.put_in_force(shared, strategy, &mut Silence)?;
         self.advance_in_silence(shared, step.clock)?;
         self.hush_swap();
         Ok(())

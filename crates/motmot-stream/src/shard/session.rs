@@ -180,7 +180,8 @@ impl<'s> Session<'s> {
         self.consumer.incremental_assign(&offsets).map_err(|e| self.kafka("taking partitions over", &e))?;
         self.shared.health.joined(self.member);
         // What needs no re-fold is at its commit already.
-        self.partitions.iter_mut().flatten().try_for_each(|partition| partition.reach(self.shared, partition.next()))
+        let Self { shared, outbox, partitions, .. } = self;
+        partitions.iter_mut().flatten().try_for_each(|partition| partition.reach(shared, partition.next(), outbox))
     }
 
     fn revoke(&mut self, list: &TopicPartitionList) -> Result<(), Interrupt> {
@@ -261,7 +262,7 @@ impl<'s> Session<'s> {
             let Offset::Offset(offset) = element.offset() else { continue };
             let place = usize::try_from(element.partition()).ok().and_then(|number| self.partitions.get_mut(number));
             if let Some(partition) = place.and_then(Option::as_mut).filter(|partition| offset > partition.next()) {
-                partition.reach(self.shared, offset)?;
+                partition.reach(self.shared, offset, self.outbox)?;
             }
         }
         Ok(())

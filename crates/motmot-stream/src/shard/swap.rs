@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use motmot_core::engine::Position;
+use motmot_core::engine::{Position, Sink};
 
 use super::partition::Partition;
 use super::session::Session;
@@ -52,11 +52,18 @@ impl Partition {
             to: strategy.id,
         };
         outbox.swap(&record)?;
-        self.put_in_force(shared, strategy)
+        self.swap_aloud(shared, strategy, outbox)
+    }
+
+    /// Puts the strategy in force, and what the engine says at once into the open transaction.
+    pub(super) fn swap_aloud(&mut self, shared: &Shared, strategy: Arc<Loaded>, outbox: &mut Outbox) -> Result<(), Interrupt> {
+        let mut voice = outbox.voice(self.number, false);
+        self.put_in_force(shared, strategy, &mut voice)?;
+        outbox.check()
     }
 
     /// The engine's part of a swap. What differs is to be told.
-    pub(super) fn put_in_force(&mut self, shared: &Shared, strategy: Arc<Loaded>) -> Result<(), Interrupt> {
+    pub(super) fn put_in_force(&mut self, shared: &Shared, strategy: Arc<Loaded>, sink: &mut impl Sink) -> Result<(), Interrupt> {
         tracing::info!(
             partition = self.number,
             offset = self.next,
@@ -66,7 +73,7 @@ impl Partition {
             is_silent = self.is_silent(),
             "the strategy is swapped"
         );
-        self.engine.swap(Arc::clone(&strategy.strategy)).map_err(|source| self.state_error(shared, source))?;
+        self.engine.swap(Arc::clone(&strategy.strategy), sink).map_err(|source| self.state_error(shared, source))?;
         shared.metrics.in_force(self.number, Some(self.strategy.id.rules), Some(strategy.id.rules));
         self.strategy = strategy;
         self.swaps += 1;
@@ -96,7 +103,9 @@ impl Session<'_> {
     /// Begins to swap one partition that has another strategy than it should, unless one is at it already.
     pub(super) fn begin_swap(&mut self) -> Result<(), Interrupt> {
         let current = self.shared.strategy.get();
-        let is_due = |partition: &Partition| !partition.is_silent() && partition.strategy.id != current.id;
+        // Not while deadlines are being worked off: the clock must stand at its target.
+        let is_due =
+            |partition: &Partition| !(partition.is_silent() || partition.is_unfinished()) && partition.strategy.id != current.id;
         let mut partitions = self.partitions.iter().flatten();
         if partitions.clone().any(Partition::is_swapping) || !partitions.any(is_due) {
             return Ok(());

@@ -12,8 +12,8 @@ use motmot_stream::{TopicReader, TopicRecord};
 use motmot_wire::Reader;
 
 use super::progress::Bar;
-use super::topic::bound;
 use super::swaps::Schedules;
+use super::topic::bound;
 use super::{clients, sources, strategy};
 use crate::cli::{self, Settings};
 use crate::config::Config;
@@ -51,12 +51,7 @@ fn until(text: &str) -> anyhow::Result<Until> {
     }
 }
 
-fn replay_files(
-    arguments: &cli::Replay,
-    strategy: &Arc<Strategy>,
-    swaps: Vec<Swap>,
-    until: Until,
-) -> anyhow::Result<Summary> {
+fn replay_files(arguments: &cli::Replay, strategy: &Arc<Strategy>, swaps: Vec<Swap>, until: Until) -> anyhow::Result<Summary> {
     let source = sources::source(&arguments.files, arguments.mapping.as_deref())?;
     let mut options = ReplayOptions { until, swaps, out: arguments.out.clone(), ..ReplayOptions::default() };
     if arguments.threads > 0 {

@@ -80,7 +80,8 @@ impl Recorded {
         let swaps = recorded.contents.all_swaps(&recorded.group, topic);
         for id in swaps.iter().flat_map(|swap: &SwapRecord| [swap.from, swap.to]) {
             let text = recorded.contents.texts.get(&id).cloned();
-            let text = text.with_context(|| format!("strategy {id} was in force, and its text is not in the topic of strategies"))?;
+            let text =
+                text.with_context(|| format!("strategy {id} was in force, and its text is not in the topic of strategies"))?;
             let loaded = Loaded::again(id, text)
                 .map_err(|detail| anyhow::anyhow!("strategy {id} was in force, and this version cannot use it: {detail}"))?;
             recorded.loaded.insert(id, loaded.strategy);
