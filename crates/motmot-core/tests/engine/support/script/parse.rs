@@ -129,34 +129,8 @@ pub(crate) fn blank(
     outcome: Outcome,
     cycle_id: Option<Text<'static>>,
 ) -> Touchpoint<'static> {
-    Touchpoint {
-        event_id: event_id.into(),
-        occurred_at: Timestamp::from_millis(occurred_at),
-        seq: None,
-        customer_id: None,
-        cycle_id,
-        stage,
-        intent: None,
-        initiated_by: Initiator::Customer,
-        channel: "phone".into(),
-        site: "north".into(),
-        team: None,
-        actor: None,
-        need: None,
-        outcome,
-        segment: None,
-        audience: Audience::External,
-        serves: None,
-        waited_ms: None,
-        announced_wait_ms: None,
-        rating: None,
-        sentiment: None,
-        promises: Vec::new(),
-        kept_promises: Vec::new(),
-        added_value: Vec::new(),
-        door_open: None,
-        attributes: Vec::new(),
-    }
+    let occurred_at = Timestamp::from_millis(occurred_at);
+    Touchpoint { cycle_id, ..Touchpoint::new(event_id, occurred_at, stage, outcome, "phone", "north") }
 }
 
 /// Takes one of the words after the first comma into the touchpoint.
