@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use motmot_core::cycle::{CycleRecord, CycleState};
+use motmot_core::cycle::{CycleRecord, CycleState, VerdictRecord};
 use motmot_core::engine::Sink;
 use motmot_core::moment::{Moment, MomentState};
 
@@ -64,6 +64,8 @@ say_as_display!(
     motmot_core::Timestamp,
     motmot_core::moment::MomentState,
     motmot_core::cycle::CycleState,
+    motmot_core::cycle::Level,
+    motmot_core::cycle::Circle,
     motmot_core::touchpoint::Stage,
     motmot_core::touchpoint::Outcome,
     motmot_core::touchpoint::Audience,
@@ -103,8 +105,17 @@ pub(crate) fn cycle_row(cycle: &CycleRecord<'_>) -> Row {
         "segment": cycle.segment, "audience": cycle.audience, "site": cycle.site, "channel": cycle.channel,
         "opened_at": cycle.opened_at, "closed_at": cycle.closed_at, "final_at": cycle.final_at, "outcome": cycle.outcome,
         "truncated": cycle.truncated, "needs": needs.collect::<Vec<_>>().join("; "),
+        "level": cycle.level, "circle": cycle.circle, "customer_file": cycle.customer_file, "serves": cycle.serves,
+        "verdicts": cycle.verdicts.iter().map(verdict_words).collect::<Vec<_>>().join("; "),
         "touchpoints": touchpoints.collect::<Vec<_>>().join(" "), "moments": moments.collect::<Vec<_>>().join("; "),
     }
+}
+
+/// One verdict in a cycle's row.
+pub(crate) fn verdict_words(verdict: &VerdictRecord<'_>) -> String {
+    let VerdictRecord { rule, need, judgement, observed, limit, .. } = verdict;
+    let at = verdict.at.as_millis();
+    format!("{rule} {} {judgement} {} {} {at} {}", need.say(), observed.say(), limit.say(), verdict.stage)
 }
 
 /// One need in a cycle's row.
