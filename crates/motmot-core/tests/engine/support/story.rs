@@ -115,6 +115,9 @@ fn moment(scenario: &Scenario, row: &Row, state: &str) -> String {
             words.push_str(&format!(", {label}{value}"));
         }
     }
+    if scenario.with_sides {
+        words.push_str(&format!(", owed to {}, {}", field(row, "side"), field(row, "dimension")));
+    }
     if field(row, "truncated") == "true" {
         words.push_str(", truncated");
     }

@@ -29,6 +29,8 @@ pub(crate) struct Scenario {
     pub(crate) with_cycles: bool,
     /// Whether the verdicts of final cycles are told in the end.
     pub(crate) with_verdicts: bool,
+    /// Whether a moment is told with whom it is owed to, and with its dimension.
+    pub(crate) with_sides: bool,
     /// Whether all orders of arrival must come to the same end.
     pub(crate) any_order: bool,
     /// What happens.

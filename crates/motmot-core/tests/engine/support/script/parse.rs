@@ -67,6 +67,7 @@ fn scenarios<'t>(lines: impl Iterator<Item = (usize, &'t str)>, known: bool) -> 
         match line {
             "cycles are told" => scenario.with_cycles = true,
             "verdicts are told" => scenario.with_verdicts = true,
+            "sides and dimensions are told" => scenario.with_sides = true,
             "in any order" => scenario.any_order = true,
             "no cycle ids" => reading.assembled = true,
             _ => {
