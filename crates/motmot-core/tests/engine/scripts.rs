@@ -22,11 +22,11 @@ fn name(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
-/// Plays the scripts of a folder whose names contain `MOTMOT_SCRIPT`; what went wrong, in words.
-fn play_all(folder: &str) -> String {
+/// Plays scripts, those whose paths contain `MOTMOT_SCRIPT`; what went wrong, in words.
+fn play_all(scripts: Vec<PathBuf>) -> String {
     let wanted = std::env::var("MOTMOT_SCRIPT").unwrap_or_default();
     let mut faults = String::new();
-    for path in files(folder).into_iter().filter(|path| name(path).contains(&wanted)) {
+    for path in scripts.into_iter().filter(|path| path.to_string_lossy().contains(&wanted)) {
         let wrong = match script::read(&path) {
             Ok(script) => play::run(&script),
             Err(message) => message,
@@ -40,13 +40,31 @@ fn play_all(folder: &str) -> String {
 
 #[test]
 fn every_script_tells_what_it_says() {
-    let faults = play_all(SCRIPTS);
+    let faults = play_all(files(SCRIPTS));
     assert!(faults.is_empty(), "{faults}");
 }
 
 #[test]
 fn every_concept_is_what_its_script_says() {
-    let faults = play_all(CONCEPTS);
+    let faults = play_all(files(CONCEPTS));
+    assert!(faults.is_empty(), "{faults}");
+}
+
+/// The strategies of `examples/` that have a script beside them.
+fn examples() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut scripts: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("script.txt")).collect();
+    scripts.retain(|script| script.is_file());
+    scripts.sort();
+    scripts
+}
+
+#[test]
+fn every_example_is_what_its_script_says() {
+    let scripts = examples();
+    assert!(scripts.len() >= 5, "{scripts:?}");
+    let faults = play_all(scripts);
     assert!(faults.is_empty(), "{faults}");
 }
 
