@@ -1,0 +1,3 @@
+pub(super) fn page(_: &super::aggregate::Programme) -> String {
+    String::new()
+}
