@@ -1,7 +1,9 @@
 //! What a good strategy file becomes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use motmot_core::strategy::{Kind, Paging, PerSegment, Severity, Side};
+use motmot_core::cycle::Level;
+use motmot_core::strategy::{CirclePolicy, Dimension, FilePolicy, Filter, Kind, Levels, Paging, PerSegment, Set, Severity, Side};
+use motmot_core::touchpoint::{Initiator, Stage};
 use motmot_core::{Strategy, Timestamp};
 
 /// The sketch of DESIGN §7, as it stands there.
@@ -65,6 +67,8 @@ fn what_is_not_said_has_its_default() {
         (2_000, 60_000, 7 * 86_400_000)
     );
     assert_eq!((strategy.max_touchpoints, strategy.max_moments), (1_000, 100));
+    assert_eq!(strategy.customer_file, FilePolicy { cycles: 32, keep_ms: 90 * 86_400_000 });
+    assert_eq!((strategy.levels, strategy.circle), (Levels::default(), CirclePolicy { of: 3, failed: 3, satisfying: 3 }));
     let rule = &strategy.rules[0];
     assert_eq!((rule.title.as_str(), rule.owner.as_str(), rule.page), ("gone", "operations", Paging::Rate));
     assert_eq!((rule.open_for_ms, rule.side, &rule.recovers_by, &rule.runbook), (86_400_000, None, &None, &None));
@@ -83,6 +87,58 @@ fn only_the_segments_that_a_rule_is_about_need_a_limit() {
     assert_eq!((rule.segments, rule.side), (0b011, Some(Side::Personnel)));
     let Kind::Unacknowledged { limit_ms, .. } = &rule.kind else { panic!("{rule:?}") };
     assert_eq!(limit_ms, &PerSegment(vec![60_000, 120_000, 60_000]));
+}
+
+#[test]
+fn what_is_known_of_a_customer_is_the_strategys() {
+    let strategy = load(
+        "strategy: s\ncycles: [{inactivity: 2h, grace: 5m}]\nrules: []\ncustomer_file: {cycles: 6, keep: 30d}\n\
+         circle: {of: 5, failed: 2, satisfying: 4}\nlevels:\n  failed: {by: page}\n  basic: {stages: [], dimensions: reliability}\n  \
+         satisfying: {stages: [greeting, fulfilment], verified: false, door_open: false, rating: 2}\n  unforgettable: {rating: 4}\n",
+    );
+    assert_eq!(strategy.customer_file, FilePolicy { cycles: 6, keep_ms: 30 * 86_400_000 });
+    assert_eq!(strategy.circle, CirclePolicy { of: 5, failed: 2, satisfying: 4 });
+    let levels = Levels {
+        failed_by: Severity::Page,
+        basic_by_stage: None,
+        basic_by_dimension: Some(Set::of(&[Dimension::Reliability])),
+        satisfying_stages: Set::of(&[Stage::Greeting, Stage::Fulfilment]),
+        satisfying_verified: false,
+        satisfying_door_open: false,
+        satisfying_rating: 2,
+        unforgettable_rating: 4,
+    };
+    assert_eq!(strategy.levels, levels);
+}
+
+#[test]
+fn the_kinds_that_look_beyond_a_cycle_have_their_defaults() {
+    let reopened = with_rule("{id: a, kind: reopened, dimension: reliability}");
+    assert!(matches!(&reopened.rules[0].kind, Kind::Reopened { after: None, by } if by.is_empty()), "{reopened:?}");
+    let anything = with_rule("{id: a, kind: reopened, dimension: reliability, after: {}, by: {stage: greeting}}");
+    assert!(matches!(&anything.rules[0].kind, Kind::Reopened { after: Some(after), by } if after.is_empty() && !by.is_empty()));
+
+    let repeat = with_rule("{id: a, kind: repeat_contact, dimension: reliability, within: 7d, where: {site: voice}}");
+    let greeting = Set::of(&[Stage::Greeting]);
+    assert_eq!((repeat.rules[0].filter.stages, repeat.rules[0].filter.texts.len()), (greeting, 1), "a contact is a greeting");
+    assert!(matches!(&repeat.rules[0].kind, Kind::RepeatContact { same_need: true, .. }));
+    let any = "{id: a, kind: repeat_contact, dimension: reliability, within: 7d, need: any, where: {stage: fulfilment}}";
+    let any = with_rule(any);
+    assert_eq!(any.rules[0].filter.stages, Set::of(&[Stage::Fulfilment]), "a stage that is named stays");
+    assert!(matches!(&any.rules[0].kind, Kind::RepeatContact { same_need: false, .. }));
+
+    let follow = with_rule("{id: a, kind: no_follow_up, dimension: reliability, within: 2d}");
+    let Kind::NoFollowUp { within_ms, business_hours, levels, by } = &follow.rules[0].kind else { panic!("{follow:?}") };
+    assert_eq!((within_ms, business_hours, levels.is_any()), (&PerSegment(vec![2 * 86_400_000; 3]), &false, true));
+    assert_eq!(*by, Filter { initiated_by: Set::of(&[Initiator::Company]), ..Filter::default() });
+    let some = with_rule("{id: a, kind: no_follow_up, dimension: reliability, within: 2d, level: [failed, basic], by: {}}");
+    let Kind::NoFollowUp { levels, by, .. } = &some.rules[0].kind else { panic!("{some:?}") };
+    assert_eq!((*levels, by.is_empty()), (Set::of(&[Level::Failed, Level::Basic]), true));
+
+    let circle = with_rule("{id: a, kind: vicious_circle, dimension: reliability}");
+    assert!(matches!(&circle.rules[0].kind, Kind::ViciousCircle { failed: 3, of: 3 }));
+    let pages = [&reopened, &repeat, &follow, &circle].map(|strategy| strategy.rules[0].page);
+    assert_eq!(pages, [Paging::Open, Paging::Rate, Paging::Open, Paging::Open]);
 }
 
 #[test]
@@ -157,6 +213,41 @@ fn rules_and_their_cures_are_told_in_plain_words() {
             "{id: a, kind: out_of_order, dimension: assurance, before: {stage: need_detection}, where: {stage: fulfilment}}",
             "A need detection comes before a fulfilment.",
             "nothing: it cannot be undone",
+        ),
+        (
+            "{id: a, kind: reopened, dimension: reliability}",
+            "After a verification met or a farewell the customer need not come back with a touchpoint.",
+            "a verification met, or a farewell, after that",
+        ),
+        (
+            "{id: a, kind: reopened, dimension: reliability, after: {stage: fulfilment}, by: {initiated_by: customer}, where: {site: voice}}",
+            "After a fulfilment the customer need not come back with a touchpoint initiated by the customer; this is about a touchpoint at site voice.",
+            "a fulfilment, after that",
+        ),
+        (
+            "{id: a, kind: repeat_contact, dimension: reliability, within: {vip: 1d, gold: 7d, regular: 7d}}",
+            "A customer need not get in touch again for the same need within 1d (vip), 7d (gold) or 7d (regular) of a greeting.",
+            "nothing: it cannot be undone",
+        ),
+        (
+            "{id: a, kind: repeat_contact, dimension: reliability, within: 7d, need: any, where: {stage: fulfilment, site: voice}}",
+            "A customer need not get in touch again within 7d of a fulfilment at site voice.",
+            "nothing: it cannot be undone",
+        ),
+        (
+            "{id: a, kind: no_follow_up, dimension: empathy, within: 2d, level: [failed, added_value], where: {segment: vip}}",
+            "A closed cycle whose level is failed or added value is followed by a touchpoint initiated by the company within 2d; only for segment vip.",
+            "a touchpoint initiated by the company",
+        ),
+        (
+            "{id: a, kind: no_follow_up, dimension: empathy, within: 2d, by: {channel: phone}}",
+            "A closed cycle is followed by a touchpoint by channel phone within 2d.",
+            "a touchpoint by channel phone",
+        ),
+        (
+            "{id: a, kind: vicious_circle, dimension: reliability, failed: 2, of: 5}",
+            "Of a customer's last 5 final cycles fewer than 2 failed.",
+            "a contact by the company",
         ),
     ] {
         let strategy = with_rule(rule);

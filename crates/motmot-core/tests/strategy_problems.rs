@@ -46,7 +46,8 @@ rules:
         told,
         "\
 bank.yaml:2:1: unknown field `segmnets` in the strategy; did you mean `segments`?
-  mend: allowed here: `strategy`, `time_zone`, `calendar`, `holidays`, `labels`, `segments`, `cycles`, `rules` or `limits`
+  mend: allowed here: `strategy`, `time_zone`, `calendar`, `holidays`, `labels`, `segments`, `customer_file`, `circle`, \
+`levels`, `cycles`, `rules` or `limits`
 bank.yaml:3:23: `90` has no unit
   mend: say which is meant: `90s`, `90m`, `90h` or `90d`
 bank.yaml:5:5: a rule has no `dimension`
@@ -55,7 +56,7 @@ bank.yaml:5:9: `Slow Answer` is no id: it becomes a metric's label
   mend: use small letters, digits and `-`, at most 64, as in `slow-answer`
 bank.yaml:6:11: `slwo` is not a kind of rule; did you mean `slow`?
   mend: write `slow`, `missing`, `unmet`, `unverified`, `unacknowledged`, `broken_promise`, `abandoned`, `low_rating`, \
-`handoffs`, `lacking` or `out_of_order`
+`handoffs`, `lacking`, `out_of_order`, `reopened`, `repeat_contact`, `no_follow_up` or `vicious_circle`
 bank.yaml:7:15: `urgent` is not a severity
   mend: write `info`, `warning`, `critical` or `page`
 bank.yaml:8:5: a rule has no `dimension`
@@ -86,6 +87,8 @@ fn what_is_mandatory_is_missed() {
         ("handoffs", vec!["`more_than`"]),
         ("lacking", vec!["`demands`"]),
         ("out_of_order", vec!["`before`"]),
+        ("repeat_contact", vec!["`within`"]),
+        ("no_follow_up", vec!["`within`"]),
     ] {
         let expected: Vec<String> = missing.iter().map(|name| format!("a rule has no {name}")).collect();
         let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
@@ -98,12 +101,99 @@ fn what_is_mandatory_is_missed() {
 }
 
 #[test]
-fn a_kind_of_a_later_version_is_not_accepted_to_do_nothing() {
-    for kind in ["reopened", "repeat_contact", "no_follow_up", "vicious_circle"] {
-        check_rule(
-            &format!("{{id: a, dimension: empathy, kind: {kind}}}"),
-            &[&format!("kind `{kind}` is not in this version of motmot")],
-        );
+fn what_the_customer_file_forgets_no_rule_can_ask_for() {
+    check_rule(
+        "{id: a, dimension: empathy, kind: repeat_contact, within: 91d}",
+        &["the customer file forgets a cycle after 90d, before the 91d of `within` are over"],
+    );
+    check_rule(
+        "{id: a, dimension: empathy, kind: no_follow_up, within: {vip: 1d, regular: 100d}}",
+        &["the customer file forgets a cycle after 90d, before the 100d of `within` are over"],
+    );
+    check_rule(
+        "{id: a, dimension: empathy, kind: vicious_circle, failed: 4}",
+        &["a vicious circle of 3 cycles never has 4 that are `failed`"],
+    );
+    check_rule(
+        "{id: a, dimension: empathy, kind: vicious_circle, failed: 0, of: 33}",
+        &["`0` is out of range", "`33` is out of range"],
+    );
+    let with = |file: &str, rule: &str| format!("{HEAD}{CYCLES}{file}\nrules: [{{id: a, dimension: empathy, {rule}}}]\n");
+    check(&with("customer_file: {keep: 1d}", "kind: repeat_contact, within: 24h"), &[]);
+    check(
+        &with("customer_file: {keep: 1d}", "kind: no_follow_up, within: 25h"),
+        &["6:65 the customer file forgets a cycle after 1d, before the 1d 1h of `within` are over"],
+    );
+    check(
+        &with("customer_file: {cycles: 4}", "kind: vicious_circle, of: 5"),
+        &["6:63 this looks at a customer's last 5 cycles, and the customer file knows 4"],
+    );
+    check(
+        &with("customer_file: {cycles: 2}", "kind: unmet"),
+        &["5:16 the circle looks at a customer's last 3 cycles, and the customer file knows 2"],
+    );
+    check(&with("customer_file: {cycles: 2}\ncircle: {of: 2, failed: 2, satisfying: 2}", "kind: unmet"), &[]);
+}
+
+#[test]
+fn a_customers_past_has_bounds_that_make_sense() {
+    let with = |section: &str| format!("{HEAD}{CYCLES}rules: []\n{section}\n");
+    for (section, messages) in [
+        ("circle: {of: 4, failed: 5}", vec!["6:25 a circle of 4 cycles never has 5 that are `failed`"]),
+        (
+            "circle: {of: 2}",
+            vec![
+                "6:14 a circle of 2 cycles never has 3 that are `failed`",
+                "6:14 a circle of 2 cycles never has 3 that are `satisfying`",
+            ],
+        ),
+        (
+            "circle: {of: 0, faild: 1}\ncustomer_file: {cycle: 1, keep: -1d}",
+            vec![
+                "6:14 `0` is out of range",
+                "6:17 unknown field `faild` in `circle`; did you mean `failed`?",
+                "7:17 unknown field `cycle` in `customer_file`; did you mean `cycles`?",
+                "7:33 `-1d` is negative",
+            ],
+        ),
+        ("customer_file: [32]", vec!["6:16 a list where `customer_file` is expected"]),
+    ] {
+        check(&with(section), &messages);
+    }
+}
+
+#[test]
+fn levels_are_checked_word_by_word() {
+    let with = |levels: &str| format!("{HEAD}{CYCLES}rules: []\nlevels: {levels}\n");
+    for (levels, messages) in [
+        (
+            "{faild: {by: urgent}, failed: {by: urgent}}",
+            vec!["6:10 unknown field `faild` in `levels`; did you mean `failed`?", "6:44 `urgent` is not a severity"],
+        ),
+        (
+            "{basic: {stages: [greting], dimensions: [empaty], stage: greeting}}",
+            vec![
+                "6:27 `greting` is not a stage; did you mean `greeting`?",
+                "6:50 `empaty` is not a dimension; did you mean `empathy`?",
+                "6:59 unknown field `stage` in level `basic`; did you mean `stages`?",
+            ],
+        ),
+        (
+            "{satisfying: {stages: [], verified: often, door_open: 1, rating: 0}}",
+            vec![
+                "6:31 an empty list demands no step at all",
+                "6:45 `often` where `true` or `false` is expected",
+                "6:63 `1` where `true` or `false` is expected",
+                "6:74 `0` is out of range",
+            ],
+        ),
+        ("{unforgettable: {rating: 2}}", vec!["6:34 a cycle with a rating below 3 is not even satisfying"]),
+        (
+            "{unforgettable: {rating: 6}, added_value: {}}",
+            vec!["6:34 `6` is out of range", "6:38 unknown field `added_value` in `levels`"],
+        ),
+    ] {
+        check(&with(levels), &messages);
     }
 }
 
@@ -116,6 +206,18 @@ fn a_parameter_belongs_to_its_kind() {
     check_rule(
         "{id: a, dimension: empathy, kind: unacknowledged, limit: 5m, hour: always}",
         &["unknown field `hour` in a rule; did you mean `hours`?"],
+    );
+    check_rule(
+        "{id: a, dimension: empathy, kind: repeat_contact, within: 5m, hours: always, need: sane, of: 3}",
+        &[
+            "kind `repeat_contact` has no parameter `hours`",
+            "`sane` is not a choice of need; did you mean `same`?",
+            "kind `repeat_contact` has no parameter `of`",
+        ],
+    );
+    check_rule(
+        "{id: a, dimension: empathy, kind: no_follow_up, within: 5m, level: [faild, basic], by: {segment: vip}}",
+        &["`faild` is not a service level; did you mean `failed`?", "a segment is the whole cycle's, not a touchpoint's"],
     );
 }
 
@@ -182,6 +284,11 @@ fn a_filter_that_can_match_nothing_is_a_mistake() {
             "kind: slow, limit: 1m, to: {}, from: {channel: chat}, where: {channel: [phone, email]}",
             "a rule of kind `slow` with this `where` can match nothing",
         ),
+        (
+            "kind: reopened, by: {initiated_by: customer}, where: {initiated_by: company}",
+            "a rule of kind `reopened` with this `where` can match nothing",
+        ),
+        ("kind: no_follow_up, within: 1d, level: []", "an empty list matches nothing"),
         ("kind: unmet, where: {site: voise}", "`voise` is no declared site, so this can match nothing; did you mean `voice`?"),
         ("kind: unmet, where: {team: [agents, x]}", "`x` is no declared team, so this can match nothing"),
         ("kind: unmet, recovers_by: {need: car}", "`car` is no declared need, so this can match nothing"),
@@ -317,6 +424,10 @@ fn business_hours_are_checked() {
     check_rule(
         "{id: a, dimension: empathy, kind: unacknowledged, limit: 1m, hours: office}",
         &["`office` is not a sort of hours"],
+    );
+    check_rule(
+        "{id: a, dimension: empathy, kind: no_follow_up, within: 1d, hours: business}",
+        &["the strategy declares no business hours"],
     );
 }
 

@@ -61,6 +61,15 @@ const GOOD_RULES: &[&str] = &[
     "kind: lacking, demands: named",
     "kind: lacking, demands: [door_open, announced_wait, added_value, {attribute: ticket}]",
     "kind: out_of_order, before: {channel: chat, site: 12, team: t, need: n}",
+    "kind: reopened",
+    "kind: reopened, after: {stage: fulfilment}, by: {initiated_by: customer}, recovers_by: {stage: farewell}",
+    "kind: repeat_contact, within: 7d",
+    "kind: repeat_contact, within: {vip: 1d, regular: 90d}, need: any, where: {stage: fulfilment}",
+    "kind: no_follow_up, within: 2d",
+    "kind: no_follow_up, within: {vip: 1d, regular: 2d}, hours: business, level: [failed, basic], by: {}",
+    "kind: no_follow_up, within: 1d, level: added_value, page: never",
+    "kind: vicious_circle",
+    "kind: vicious_circle, failed: 2, of: 5",
 ];
 
 const GOOD_TOPS: &[&str] = &[
@@ -69,12 +78,30 @@ const GOOD_TOPS: &[&str] = &[
     "cycles: [{inactivity: 2h, grace: 5m}]\nlabels: {site: voice, team: [a, b], need: [1]}\nsegments: all",
     "cycles: [{inactivity: 2h, grace: 5m}]\ntime_zone: Asia/Jerusalem\ncalendar: {sun-thu: [\"07:00-24:00\"], fri: \"7:00-14:00\", sat: []}\nholidays: [2026-12-25, {date: 2026-12-24, hours: [\"09:00-12:00\"]}, {date: 2026-12-31}]",
     "cycles: [{inactivity: 2h, grace: 5m}]\ntime_zone: UTC\ncalendar: {mon: \"09:00-12:00\"}\nholidays: 2026-12-25",
+    "cycles: [{inactivity: 2h, grace: 5m}]\ncustomer_file: {cycles: 3, keep: 1ms}\ncircle: {}\nlevels: {}",
+    "cycles: [{inactivity: 2h, grace: 5m}]\ncircle: {of: 5, failed: 2, satisfying: 4}\ncustomer_file: {}",
+    "cycles: [{inactivity: 2h, grace: 5m}]\nlevels: {failed: {by: page}, basic: {stages: [], dimensions: empathy}, satisfying: {stages: [greeting, farewell], verified: false, door_open: false, rating: 1}, unforgettable: {rating: 4}}",
+    "cycles: [{inactivity: 2h, grace: 5m}]\nlevels: {failed: {}, basic: {stages: farewell, dimensions: []}, satisfying: {stages: fulfilment}, unforgettable: {}}",
 ];
 
 /// What is wrong in its form: both see it.
 const BAD_RULES: &[&str] = &[
     "kind: slwo",
-    "kind: reopened",
+    "kind: reopened, within: 1d",
+    "kind: reopened, by: {stage: []}",
+    "kind: repeat_contact",
+    "kind: repeat_contact, within: 0s",
+    "kind: repeat_contact, within: 7d, need: loan",
+    "kind: repeat_contact, within: 7d, hours: business",
+    "kind: no_follow_up",
+    "kind: no_follow_up, within: 2",
+    "kind: no_follow_up, within: 2d, level: []",
+    "kind: no_follow_up, within: 2d, level: bad",
+    "kind: no_follow_up, within: 2d, after: {}",
+    "kind: vicious_circle, failed: 0",
+    "kind: vicious_circle, of: 33",
+    "kind: vicious_circle, failed: '3'",
+    "kind: unmet, by: {}",
     "kind: abandoned, limit: 5m",
     "kind: abandoned, whre: {}",
     "kind: slow, from: {}, limit: 5m",
@@ -133,6 +160,24 @@ const BAD_TOPS: &[&str] = &[
     "cycles: [{inactivity: 2h, grace: 1m}]\ntime_zone: UTC\ncalendar: {mon: 9-12}",
     "cycles: [{inactivity: 2h, grace: 1m}]\ntime_zone: UTC\ncalendar: {mon: \"09:00-25:00\"}",
     "cycles: [{inactivity: 2h, grace: 1m}]\ntime_zone: UTC\ncalendar: {mon: \"09:00-12:00\"}\nholidays: [soon]",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncustomer_file: {cycles: 0}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncustomer_file: {cycles: 1001}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncustomer_file: {keep: 90}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncustomer_file: {keep: 0s}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncustomer_file: {kept: 90d}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncustomer_file: 32",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncircle: {of: 0}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncircle: {of: 33}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\ncircle: {vicious: 3}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {failed: {by: urgent}}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {failed: critical}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {added_value: {}}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {basic: {stages: [farwell]}}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {basic: {dimension: empathy}}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {satisfying: {stages: []}}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {satisfying: {verified: yes}}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {satisfying: {rating: 0}}",
+    "cycles: [{inactivity: 2h, grace: 1m}]\nlevels: {unforgettable: {rating: 6}}",
 ];
 
 /// What only the loader can know.
@@ -141,6 +186,10 @@ const BAD_MEANINGS: &[&str] = &[
     "kind: unmet, where: {segment: gold}",
     "kind: unmet, severity: {vip: page}",
     "kind: unacknowledged, limit: 11000d",
+    "kind: repeat_contact, within: 91d",
+    "kind: no_follow_up, within: {vip: 1d, regular: 91d}",
+    "kind: vicious_circle, failed: 4",
+    "kind: reopened, by: {stage: greeting}, where: {stage: farewell}",
     "kind: unmet}\n  - {id: a, kind: abandoned, dimension: empathy",
 ];
 

@@ -13,7 +13,7 @@ use super::Engine;
 use super::cycle::Cycle;
 use super::fold::{Fold, final_at_alone, policy_of};
 use super::port::{BoxError, Cold, RowId, Sink, Verdict};
-use super::shelf::{Assembly, Body, Slot};
+use super::shelf::{Body, Customer, Slot};
 use super::touchpoints::{Touchpoints, assembled_id};
 
 impl<C: Cold> Engine<C> {
@@ -26,8 +26,7 @@ impl<C: Cold> Engine<C> {
         sink: &mut impl Sink,
     ) -> Result<Verdict, BoxError> {
         let strategy = Arc::clone(&self.strategy);
-        self.load_assembly(key)?;
-        self.tell_and_freeze(key, sink);
+        self.settle(key, sink)?;
         let live = self.live_of(key);
         let cycles = || live.iter().filter_map(|slot| self.shelf.cycle(*slot));
         if let Some(verdict) = cycles().find_map(|cycle| cycle.known(touchpoint)) {
@@ -46,27 +45,14 @@ impl<C: Cold> Engine<C> {
         {
             let verdict = cycle.add(&strategy, touchpoint, offset);
             self.mark(slot);
+            self.enter(slot)?;
             return Ok(verdict);
         }
-        Ok(self.recut(key, &live, touchpoint, offset, sink))
+        self.recut(key, &live, touchpoint, offset, sink)
     }
 
-    fn load_assembly(&mut self, key: &str) -> Result<(), BoxError> {
-        let row = RowId { key, cycle_id: None };
-        if self.slot(row)?.is_some() {
-            for id in self.assembly(key).map(|assembly| assembly.live.clone()).unwrap_or_default() {
-                self.slot(RowId { key, cycle_id: Some(&id) })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn assembly(&self, key: &str) -> Option<&Assembly> {
-        let slot = self.shelf.find(RowId { key, cycle_id: None })?;
-        match &self.shelf.get(slot)?.body {
-            Body::Assembly(assembly) => Some(assembly),
-            _ => None,
-        }
+    fn assembly(&self, key: &str) -> Option<&Customer> {
+        self.shelf.customer(self.shelf.find(RowId { key, cycle_id: None })?)
     }
 
     /// When the key's final cycles ended, while that is remembered.
@@ -77,49 +63,52 @@ impl<C: Cold> Engine<C> {
 
     fn live_of(&self, key: &str) -> Vec<Slot> {
         let find = |id: &str| self.shelf.find(RowId { key, cycle_id: Some(id) });
-        self.assembly(key).map(|assembly| assembly.live.iter().filter_map(|id| find(id)).collect()).unwrap_or_default()
+        self.assembly(key).map(|assembly| assembly.assembled.iter().filter_map(|id| find(id)).collect()).unwrap_or_default()
     }
 
-    fn set_assembly(&mut self, key: &str, frozen_until: Timestamp, live: Vec<Box<str>>) {
-        let body = Body::Assembly(Assembly { key: key.into(), frozen_until, live });
-        match self.shelf.find(RowId { key, cycle_id: None }) {
-            Some(slot) => {
-                self.shelf.replace(slot, body);
-                self.file_remains(slot);
-            }
-            None => {
-                self.shelve(body);
-            }
+    fn set_assembly(&mut self, key: &str, frozen_until: Timestamp, assembled: Vec<Box<str>>) -> Result<(), BoxError> {
+        let slot = self.customer_slot(key)?;
+        if let Some(customer) = self.shelf.customer_mut(slot) {
+            (customer.frozen_until, customer.assembled) = (frozen_until, assembled);
         }
+        self.shelf.touch(slot);
+        self.file_remains(slot);
+        Ok(())
     }
 
     /// Freezes the key's cycles that are final for the record in hand, having told their last rows.
-    fn tell_and_freeze(&mut self, key: &str, sink: &mut impl Sink) {
+    pub(super) fn tell_and_freeze(&mut self, key: &str, sink: &mut impl Sink) -> Result<(), BoxError> {
+        if self.assembly(key).is_none_or(|customer| customer.assembled.is_empty()) {
+            return Ok(());
+        }
+        self.refresh(key)?;
         let stream_time = self.position.stream_time;
         for slot in self.live_of(key) {
             if !self.shelf.cycle(slot).is_some_and(|cycle| cycle.is_final(&self.strategy, stream_time)) {
                 break;
             }
-            self.tell(slot, stream_time, sink);
+            self.tell(slot, stream_time, sink)?;
         }
-        self.freeze(key, stream_time);
+        self.freeze(key, stream_time)
     }
 
     /// Collects the key's cycles that are final and have been told as final, that is, at `told_at`; front to back, for one before which
     /// another is open can still be joined.
-    pub(super) fn freeze(&mut self, key: &str, told_at: Timestamp) {
+    pub(super) fn freeze(&mut self, key: &str, told_at: Timestamp) -> Result<(), BoxError> {
         let until = told_at.min(self.position.stream_time);
-        let Some(assembly) = self.assembly(key).cloned() else { return };
-        let (mut frozen_until, mut frozen) = (assembly.frozen_until, 0);
+        let Some(assembly) = self.assembly(key) else { return Ok(()) };
+        let (mut frozen_until, mut frozen, assembled) = (assembly.frozen_until, 0, assembly.assembled.clone());
         for slot in self.live_of(key) {
             let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_final(&self.strategy, until)) else { break };
             frozen_until = frozen_until.max(cycle.final_at(&self.strategy));
             frozen += 1;
+            self.note_end(slot)?;
             self.discard(slot);
         }
         if frozen > 0 {
-            self.set_assembly(key, frozen_until, assembly.live.into_iter().skip(frozen).collect());
+            self.set_assembly(key, frozen_until, assembled.into_iter().skip(frozen).collect())?;
         }
+        Ok(())
     }
 
     fn mark(&mut self, slot: Slot) {
@@ -128,7 +117,14 @@ impl<C: Cold> Engine<C> {
     }
 
     /// Inserts a touchpoint that may move the cuts, and cuts anew as far as they move.
-    fn recut(&mut self, key: &str, live: &[Slot], touchpoint: &Touchpoint<'_>, offset: i64, sink: &mut impl Sink) -> Verdict {
+    fn recut(
+        &mut self,
+        key: &str,
+        live: &[Slot],
+        touchpoint: &Touchpoint<'_>,
+        offset: i64,
+        sink: &mut impl Sink,
+    ) -> Result<Verdict, BoxError> {
         let strategy = Arc::clone(&self.strategy);
         let cycle_at = |position: usize| live.get(position).and_then(|slot| self.shelf.cycle(*slot));
         // nothing before the last cycle that begins before the touchpoint can change
@@ -150,7 +146,7 @@ impl<C: Cold> Engine<C> {
             upto += 1;
         };
         if self.is_late_alone(&pieces, touchpoint) {
-            return Verdict::Late;
+            return Ok(Verdict::Late);
         }
         let replaced: Vec<Slot> = live.get(from..upto).unwrap_or_default().to_vec();
         let pieces_len = pieces.iter().find(|piece| holds(piece, touchpoint)).map_or(0, Touchpoints::len);
@@ -161,10 +157,10 @@ impl<C: Cold> Engine<C> {
                 }
                 self.mark(slot);
             }
-            return Verdict::Overflow;
+            return Ok(Verdict::Overflow);
         }
-        self.exchange(key, &replaced, pieces, sink);
-        Verdict::Folded
+        self.exchange(key, &replaced, pieces, sink)?;
+        Ok(Verdict::Folded)
     }
 
     /// Whether the touchpoint would be a cycle of its own, and that one final.
@@ -174,7 +170,13 @@ impl<C: Cold> Engine<C> {
     }
 
     /// Puts new cycles in the place of old ones; what was told moves with the touchpoints that it hangs on.
-    fn exchange(&mut self, key: &str, replaced: &[Slot], pieces: Vec<Touchpoints>, sink: &mut impl Sink) {
+    pub(super) fn exchange(
+        &mut self,
+        key: &str,
+        replaced: &[Slot],
+        pieces: Vec<Touchpoints>,
+        sink: &mut impl Sink,
+    ) -> Result<(), BoxError> {
         let strategy = Arc::clone(&self.strategy);
         let ids: Vec<Box<str>> = pieces.iter().map(|piece| assembled_id(key, &piece.get(0).event_id).into()).collect();
         let mut told = Vec::new();
@@ -195,6 +197,8 @@ impl<C: Cold> Engine<C> {
             }
             self.discard(*slot);
         }
+        old_ids.iter().filter(|id| !ids.contains(id)).for_each(|id| self.strike_out(key, id, 1));
+        let mut new = Vec::with_capacity(ids.len());
         for (piece, id) in pieces.into_iter().zip(&ids) {
             let mut cycle = Cycle::new(&strategy, key, id, 1, piece);
             cycle.assembled = true;
@@ -202,16 +206,17 @@ impl<C: Cold> Engine<C> {
             if let Some((_, told_row, truncated)) = survivors.iter().find(|(survivor, ..)| survivor == id) {
                 (cycle.told_row, cycle.truncated) = (*told_row, *truncated);
             }
-            self.shelve(Body::Cycle(Box::new(cycle)));
+            new.push(self.shelve(Body::Cycle(Box::new(cycle))));
         }
         let assembly = self.assembly(key);
         let frozen_until = assembly.map_or(Timestamp::MIN, |assembly| assembly.frozen_until);
-        let mut all: Vec<Box<str>> = assembly.map(|assembly| assembly.live.clone()).unwrap_or_default();
+        let mut all: Vec<Box<str>> = assembly.map(|assembly| assembly.assembled.clone()).unwrap_or_default();
         let place = old_ids.first().and_then(|id| all.iter().position(|other| other == id));
         all.retain(|id| !old_ids.contains(id));
         let place = place.unwrap_or_else(|| self.place_of(key, &all, &ids)).min(all.len());
         all.splice(place..place, ids);
-        self.set_assembly(key, frozen_until, all);
+        self.set_assembly(key, frozen_until, all)?;
+        new.into_iter().try_for_each(|slot| self.enter(slot))
     }
 
     /// Where cycles that replace none belong among the others.
@@ -237,7 +242,7 @@ fn starts_new(cycle: &Cycle, touchpoint: &Touchpoint<'_>) -> bool {
 
 /// Whether the first touchpoint of `next` starts a new cycle behind `last`.
 fn starts_new_first(strategy: &Strategy, last: &Touchpoints, next: &Cycle) -> bool {
-    let fold = Fold::of(strategy, last);
+    let fold = Fold::of(strategy, "", last);
     let first = next.touchpoints.get(0);
     let gap = first.occurred_at.since(fold.last);
     gap > fold.inactivity_ms || (first.stage == Stage::Greeting && fold.farewell.is_some())

@@ -1,10 +1,19 @@
 //! One live cycle: its touchpoints, what they fold to, and what has been told of it.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::strategy::Strategy;
 use crate::time::Timestamp;
 use crate::touchpoint::Touchpoint;
 
-use super::fold::Fold;
+use crate::cycle::{Circle, Level};
+use crate::strategy::Kind;
+
+use super::file::{End, Known, circle};
+use super::flag::Flag;
+use super::fold::{Fold, Mark};
+use super::kinds::{Carried, CycleView};
+use super::level;
 use super::port::Verdict;
 use super::tell::Told;
 use super::touchpoints::{Place, Touchpoints};
@@ -24,6 +33,12 @@ pub(super) struct Cycle {
     pub(super) truncated: bool,
     pub(super) touchpoints: Touchpoints,
     pub(super) fold: Fold,
+    /// What the customer's other cycles say.
+    pub(super) known: Known,
+    /// What the instance before it left of each `reopened`.
+    pub(super) carried: Vec<Carried>,
+    /// The customer's file was full when it began.
+    pub(super) unfiled: bool,
     pub(super) told: Vec<Told>,
     /// Hash of the row that was told last; 0 if it has none.
     pub(super) told_row: u64,
@@ -32,10 +47,21 @@ pub(super) struct Cycle {
 impl Cycle {
     /// A cycle of these touchpoints, of which nothing has been told.
     pub(super) fn new(strategy: &Strategy, key: &str, id: &str, instance: i32, touchpoints: Touchpoints) -> Self {
-        let fold = Fold::of(strategy, &touchpoints);
-        let (key, id) = (key.into(), id.into());
-        let (assembled, truncated, frozen_until) = (false, false, Timestamp::MIN);
-        Self { key, id, instance, frozen_until, assembled, truncated, touchpoints, fold, told: Vec::new(), told_row: 0 }
+        Self {
+            key: key.into(),
+            id: id.into(),
+            instance,
+            frozen_until: Timestamp::MIN,
+            assembled: false,
+            truncated: false,
+            fold: Fold::of(strategy, key, &touchpoints),
+            touchpoints,
+            known: Known::default(),
+            carried: Vec::new(),
+            unfiled: false,
+            told: Vec::new(),
+            told_row: 0,
+        }
     }
 
     /// Adds a touchpoint, unless it is known or one too many.
@@ -48,7 +74,7 @@ impl Cycle {
             return Verdict::Overflow;
         }
         match self.touchpoints.insert(touchpoint, offset) {
-            Place::Last if self.fold.may_go_on(strategy, touchpoint) => {
+            Place::Last => {
                 self.fold.step(strategy, &self.touchpoints, self.touchpoints.len() - 1, touchpoint);
             }
             _ => self.refold(strategy),
@@ -65,16 +91,111 @@ impl Cycle {
     }
 
     pub(super) fn refold(&mut self, strategy: &Strategy) {
-        self.fold = Fold::of(strategy, &self.touchpoints);
+        self.fold = Fold::of(strategy, &self.key, &self.touchpoints);
+    }
+
+    /// Whether it is in the customer's file.
+    pub(super) fn is_filed(&self) -> bool {
+        self.fold.keyed_by_customer && !self.unfiled
+    }
+
+    /// The position of its segment: the latest that it names, else the latest that the customer's earlier cycles named, else the default.
+    pub(super) fn segment(&self, strategy: &Strategy) -> usize {
+        let of_file = || {
+            let (_, name) = self.known.segment?;
+            strategy.segments.iter().position(|segment| xxh3_64(segment.as_bytes()) == name)
+        };
+        let named = self.fold.segment.map(|(_, position)| position);
+        named.or_else(of_file).unwrap_or(strategy.segments.len().saturating_sub(1))
+    }
+
+    /// What the rules look at.
+    pub(super) fn view<'a>(&'a self, strategy: &'a Strategy) -> CycleView<'a> {
+        CycleView {
+            strategy,
+            id: &self.id,
+            instance: self.instance,
+            fold: &self.fold,
+            touchpoints: &self.touchpoints,
+            filed: self.is_filed(),
+            known: &self.known,
+            carried: &self.carried,
+            segment: self.segment(strategy),
+            first: Mark { index: 0, at: self.fold.first },
+            close: self.fold.close(),
+        }
+    }
+
+    /// What all rules make of it, those included whose time has not come.
+    pub(super) fn judge(&self, strategy: &Strategy) -> Judged {
+        let view = self.view(strategy);
+        let mut flags = self.fold.flags(&view);
+        let settled_at = self.fold.final_at(&flags);
+        flags.retain(|flag| flag.raised_at <= settled_at);
+        let mut judged = Judged { flags, settled_at, final_at: settled_at };
+        if view.filed && strategy.rules.iter().any(|rule| matches!(rule.kind, Kind::ViciousCircle { .. })) {
+            let levels = self.levels(strategy, &judged);
+            for (position, rule, memory) in self.fold.rules(&view) {
+                judged.flags.extend(memory.vicious(&view, rule, position, settled_at, &levels));
+            }
+            judged.final_at = self.fold.final_at(&judged.flags);
+        }
+        judged
+    }
+
+    /// What comes of it.
+    pub(super) fn end(&self, strategy: &Strategy) -> End {
+        let judged = self.judge(strategy);
+        End { settled_at: judged.settled_at, level: self.final_level(strategy, &judged) }
+    }
+
+    /// Its level once it is settled.
+    pub(super) fn final_level(&self, strategy: &Strategy, judged: &Judged) -> Level {
+        // a deadline is passed the instant after it
+        level::of(&self.view(strategy), &judged.flags, judged.settled_at.plus(1)).unwrap_or(Level::Failed)
+    }
+
+    /// The levels of the customer's cycles, this one's first, then those that settled before it, the latest first.
+    fn levels(&self, strategy: &Strategy, judged: &Judged) -> Vec<Level> {
+        let own = self.final_level(strategy, judged);
+        let before = self.known.levels_before(judged.settled_at, &self.id, self.instance);
+        std::iter::once(own).chain(before.rev()).collect()
+    }
+
+    /// The circle that the customer was in when it began; of a final one, with it.
+    pub(super) fn circle(&self, strategy: &Strategy, judged: &Judged, is_final: bool) -> Option<Circle> {
+        let levels = if is_final {
+            self.levels(strategy, judged)
+        } else {
+            self.known.levels_before(self.fold.first.plus(1), "", 0).rev().collect()
+        };
+        self.is_filed().then(|| circle(strategy.circle, levels.into_iter()))
+    }
+
+    /// What the next instance must know of each `reopened`.
+    pub(super) fn carry(&self, strategy: &Strategy) -> Vec<Carried> {
+        let (view, flags) = (self.view(strategy), self.judge(strategy).flags);
+        let flagged = |position: usize| flags.iter().any(|flag| flag.rule == position);
+        self.fold.rules(&view).filter_map(|(position, rule, memory)| memory.carry(&view, rule, flagged(position))).collect()
     }
 
     /// When its time for amendments ends.
     pub(super) fn final_at(&self, strategy: &Strategy) -> Timestamp {
-        self.fold.final_at(&self.fold.flags(strategy))
+        self.judge(strategy).final_at
     }
 
     /// Whether its time for amendments is over at `stream_time`. Cheap as long as it is not.
     pub(super) fn is_final(&self, strategy: &Strategy, stream_time: Timestamp) -> bool {
         self.fold.base_final_at() <= stream_time && self.final_at(strategy) <= stream_time
     }
+}
+
+/// What the rules make of a cycle.
+pub(super) struct Judged {
+    /// Those that are raised while it can be amended.
+    pub(super) flags: Vec<Flag>,
+    /// When its time for amendments ends, the vicious circle apart: that follows from it.
+    pub(super) settled_at: Timestamp,
+    /// When its time for amendments ends.
+    pub(super) final_at: Timestamp,
 }

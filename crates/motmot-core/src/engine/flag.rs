@@ -28,6 +28,8 @@ pub(super) struct Flag {
     pub(super) raised_at: Timestamp,
     /// It is a moment iff `now` has reached this: of a deadline the instant after it, for exactly the limit is met.
     pub(super) trigger: Timestamp,
+    /// From when on it holds the cycle open: most often its own instant, of what is owed later the instant it is owed since.
+    pub(super) holds_from: Timestamp,
     /// From here on another flag of the same id stands in its place.
     pub(super) superseded: Timestamp,
     pub(super) recovered_at: Option<Timestamp>,
@@ -47,6 +49,7 @@ impl Flag {
             promise: None,
             raised_at,
             trigger: raised_at,
+            holds_from: raised_at,
             superseded: Timestamp::MAX,
             recovered_at: None,
             expires_at: raised_at.plus(open_for_ms),
@@ -60,11 +63,21 @@ impl Flag {
         Self { trigger: due.plus(1), ..Self::at(rule, anchor, due, open_for_ms) }
     }
 
+    /// No moment, but it holds the cycle open: what was owed since `from` was done, or has lost its reason, at `until`.
+    pub(super) fn hold(rule: usize, anchor: usize, from: Timestamp, until: Timestamp) -> Self {
+        Self { trigger: Timestamp::MAX, holds_from: from, ..Self::at(rule, anchor, until, 0) }
+    }
+
     /// The customer has gone at `stop`: nothing can recover it from then on.
     #[must_use]
     pub(super) fn stopped(mut self, stop: Timestamp) -> Self {
         self.expires_at = self.expires_at.min(stop.max(self.raised_at));
         self
+    }
+
+    /// Whether it is, or may become, a moment.
+    pub(super) fn is_moment(&self) -> bool {
+        self.trigger != Timestamp::MAX
     }
 
     /// Whether it is a moment at `now`.

@@ -8,8 +8,12 @@ use crate::strategy::{CyclePolicy, Rule, Strategy};
 use crate::time::Timestamp;
 use crate::touchpoint::{Outcome, Stage, Touchpoint};
 
+use crate::cycle::CycleState;
+
+use super::file::Facts;
 use super::flag::Flag;
 use super::kinds::{CycleView, Memory};
+use super::level::Experience;
 use super::needs::{Bearing, NeedSet, Needs};
 use super::touchpoints::Touchpoints;
 
@@ -80,8 +84,8 @@ impl Step<'_> {
 /// What is known of a cycle.
 #[derive(Clone, Debug)]
 pub(super) struct Fold {
-    /// Position in the strategy's segments: the latest declared one that a touchpoint names.
-    pub(super) segment: usize,
+    /// The latest declared segment that a touchpoint names, by its position in the strategy, and when.
+    pub(super) segment: Option<(Timestamp, usize)>,
     /// Silence after which the customer is held to have left; by the first touchpoint.
     pub(super) inactivity_ms: i64,
     grace_ms: i64,
@@ -90,7 +94,13 @@ pub(super) struct Fold {
     pub(super) farewell: Option<Farewell>,
     /// The latest touchpoint that names the customer, and a hash of the name.
     pub(super) customer: Option<(Mark, u64)>,
+    /// Whether it is the customer that the records are keyed by who is named: only then the key's other cycles are the customer's.
+    pub(super) keyed_by_customer: bool,
     pub(super) needs: Needs,
+    /// Every promise that was kept, by a hash of its id, and when first: clocks disagree, so it may stand before the promise.
+    pub(super) kept: SmallVec<[(u64, Timestamp); 1]>,
+    pub(super) experience: Experience,
+    key_hash: u64,
     /// The touchpoints of the latest instant.
     peers: SmallVec<[Peer; 1]>,
     memories: Box<[Memory]>,
@@ -98,17 +108,20 @@ pub(super) struct Fold {
 
 impl Fold {
     /// Folds a cycle from its start.
-    pub(super) fn of(strategy: &Strategy, touchpoints: &Touchpoints) -> Self {
-        let segment = touchpoints.iter().rev().find_map(|t| segment_of(strategy, &t)).unwrap_or(default_segment(strategy));
+    pub(super) fn of(strategy: &Strategy, key: &str, touchpoints: &Touchpoints) -> Self {
         let mut fold = Self {
-            segment,
+            segment: None,
             inactivity_ms: 0,
             grace_ms: 0,
             first: Timestamp::MAX,
             last: Timestamp::MIN,
             farewell: None,
             customer: None,
+            keyed_by_customer: false,
             needs: Needs::default(),
+            kept: SmallVec::new(),
+            experience: Experience::default(),
+            key_hash: xxh3_64(key.as_bytes()),
             peers: SmallVec::new(),
             memories: strategy.rules.iter().map(|rule| Memory::new(&rule.kind)).collect(),
         };
@@ -116,12 +129,6 @@ impl Fold {
             fold.step(strategy, touchpoints, index, &touchpoint);
         }
         fold
-    }
-
-    /// Whether the fold may go on with `touchpoint`, which lies behind all others, or must start again: a rule's filter may have asked
-    /// for the segment.
-    pub(super) fn may_go_on(&self, strategy: &Strategy, touchpoint: &Touchpoint<'_>) -> bool {
-        segment_of(strategy, touchpoint).is_none_or(|segment| segment == self.segment)
     }
 
     /// Takes the next touchpoint in the cycle's order; it is `touchpoints`' at `index`.
@@ -136,6 +143,15 @@ impl Fold {
             self.peers.clear();
         }
         let bearing = self.needs.step(mark, touchpoint);
+        if let Some(segment) = segment_of(strategy, touchpoint) {
+            self.segment = Some((mark.at, segment));
+        }
+        for id in touchpoint.kept_promises.iter().map(|id| xxh3_64(id.as_bytes())) {
+            if self.kept.iter().all(|(kept, _)| *kept != id) {
+                self.kept.push((id, mark.at));
+            }
+        }
+        self.experience.step(touchpoint);
         let step = Step {
             mark,
             touchpoint,
@@ -155,7 +171,9 @@ impl Fold {
             self.farewell = Some(Farewell { mark, outcome: touchpoint.outcome });
         }
         if let Some(id) = &touchpoint.customer_id {
-            self.customer = Some((mark, xxh3_64(id.as_bytes())));
+            let hash = xxh3_64(id.as_bytes());
+            self.customer = Some((mark, hash));
+            self.keyed_by_customer |= hash == self.key_hash;
         }
     }
 
@@ -176,25 +194,63 @@ impl Fold {
         self.close().at.plus(self.grace_ms).max(self.last)
     }
 
-    /// What every rule makes of the cycle, those included whose time has not come.
-    pub(super) fn flags(&self, strategy: &Strategy) -> Vec<Flag> {
+    /// Where the cycle stands at `now`.
+    pub(super) fn state(&self, now: Timestamp) -> CycleState {
+        if now < self.close().trigger {
+            return CycleState::Open;
+        }
+        match self.farewell {
+            Some(farewell) if farewell.outcome != Outcome::Unmet => CycleState::Farewell,
+            _ => CycleState::Abandoned,
+        }
+    }
+
+    /// The rules that are about the cycle, each with its position and what it remembers.
+    pub(super) fn rules<'a>(&'a self, view: &CycleView<'a>) -> impl Iterator<Item = (usize, &'a Rule, &'a Memory)> + use<'a> {
+        let segment = view.segment;
+        let rules = view.strategy.rules.iter().zip(&self.memories).enumerate();
+        rules.filter(move |(_, (rule, _))| applies(rule, segment)).map(|(position, (rule, memory))| (position, rule, memory))
+    }
+
+    /// What every rule makes of the cycle, those included whose time has not come; the vicious circle apart, which follows from them.
+    pub(super) fn flags(&self, view: &CycleView<'_>) -> Vec<Flag> {
         let mut flags = Vec::with_capacity(self.memories.len());
-        let first = Mark { index: 0, at: self.first };
-        let cycle = CycleView { strategy, segment: self.segment, first, close: self.close() };
-        for (position, (rule, memory)) in strategy.rules.iter().zip(&self.memories).enumerate() {
-            if applies(rule, self.segment) {
-                memory.flags(&cycle, rule, position, &mut flags);
-            }
+        for (position, rule, memory) in self.rules(view) {
+            memory.flags(view, rule, position, &mut flags);
+        }
+        // whether a follow-up is owed may depend on the level, and that on all other flags
+        let of_level = flags.len();
+        for (position, rule, memory) in self.rules(view) {
+            let level_at = |at| super::level::of(view, flags.get(..of_level).unwrap_or_default(), at);
+            let flag = memory.follow_up(view, rule, position, level_at);
+            flags.extend(flag);
         }
         flags
+    }
+
+    /// What the cycle tells the customer's other cycles.
+    pub(super) fn facts(&self, strategy: &Strategy) -> Facts {
+        let segment = self.segment.and_then(|(at, position)| Some((at, xxh3_64(strategy.segments.get(position)?.as_bytes()))));
+        let mut facts = Facts {
+            opened_at: self.first,
+            base_final_at: self.base_final_at(),
+            segment,
+            needs: self.needs.iter().filter_map(|need| need.name).collect(),
+            kept: self.kept.clone(),
+            ..Facts::default()
+        };
+        for (rule, memory) in strategy.rules.iter().zip(&self.memories) {
+            memory.tell(rule, &mut facts);
+        }
+        facts
     }
 
     /// When the cycle's time for amendments ends: not before its last open moment has ended. What would be raised later is no flag.
     pub(super) fn final_at(&self, flags: &[Flag]) -> Timestamp {
         let base = self.base_final_at();
-        let mut spans: SmallVec<[_; 16]> = flags.iter().map(|flag| (flag.raised_at, flag.end())).collect();
+        let mut spans: SmallVec<[_; 16]> = flags.iter().map(|flag| (flag.holds_from, flag.end())).collect();
         spans.sort_unstable();
-        spans.iter().fold(base, |latest, (raised_at, end)| if *raised_at <= latest { latest.max(*end) } else { latest })
+        spans.iter().fold(base, |latest, (holds_from, end)| if *holds_from <= latest { latest.max(*end) } else { latest })
     }
 }
 
@@ -218,8 +274,4 @@ pub(super) fn final_at_alone(strategy: &Strategy, touchpoint: &Touchpoint<'_>) -
 fn segment_of(strategy: &Strategy, touchpoint: &Touchpoint<'_>) -> Option<usize> {
     let name = touchpoint.segment.as_deref()?;
     strategy.segments.iter().position(|segment| segment == name)
-}
-
-fn default_segment(strategy: &Strategy) -> usize {
-    strategy.segments.len().saturating_sub(1)
 }

@@ -6,20 +6,24 @@
 //! between two calls is found by arithmetic; the timers only say which cycles to look at.
 //!
 //! One file a concept: [`port`](self) (the world's side), `touchpoints` (a cycle's set), `needs`, `fold` and `kinds` (facts and rules),
-//! `flag` (a moment in the making), `tell` (rows), `shelf` (what is in memory, and timers), `assembly` (cycles without an id), `row`
-//! (state as bytes).
+//! `flag` (a moment in the making), `level` and `verdict` (the cycle as a whole), `tell` (rows), `file` and `customer` (what a customer's
+//! cycles know of each other), `shelf` (what is in memory, and timers), `assembly` (cycles without an id), `row` (state as bytes).
 
 mod assembly;
+mod customer;
 mod cycle;
+mod file;
 mod flag;
 mod fold;
 mod kinds;
+mod level;
 mod needs;
 mod port;
 mod row;
 mod shelf;
 mod tell;
 mod touchpoints;
+mod verdict;
 
 pub use port::{BoxError, Cold, NoCold, Position, RowChange, RowId, Sink, Verdict};
 
@@ -110,16 +114,27 @@ impl<C: Cold> Engine<C> {
         let Some(id) = touchpoint.cycle_id.as_deref() else {
             return self.apply_assembled(key, touchpoint, offset, sink);
         };
-        let strategy = Arc::clone(&self.strategy);
-        let stream_time = self.position.stream_time;
         let row = RowId { key, cycle_id: Some(id) };
-        let Some(slot) = self.slot(row)? else {
-            if final_at_alone(&strategy, touchpoint) <= stream_time {
+        let known = self.slot(row)?;
+        let is_filed = known.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed);
+        if is_filed || touchpoint.customer_id.as_deref() == Some(key) {
+            self.settle(key, sink)?;
+        }
+        let Some(slot) = known else {
+            if final_at_alone(&self.strategy, touchpoint) <= self.position.stream_time {
                 return Ok(Verdict::Late);
             }
-            self.open(key, id, 1, touchpoint, offset);
+            let slot = self.open(key, id, 1, touchpoint, offset);
+            self.enter(slot)?;
             return Ok(Verdict::Folded);
         };
+        self.amend(slot, touchpoint, offset, sink)
+    }
+
+    /// Folds a touchpoint into a cycle that is known.
+    fn amend(&mut self, slot: Slot, touchpoint: &Touchpoint<'_>, offset: i64, sink: &mut impl Sink) -> Result<Verdict, BoxError> {
+        let strategy = Arc::clone(&self.strategy);
+        let stream_time = self.position.stream_time;
         if let Some(cycle) = self.shelf.cycle_mut(slot) {
             if !cycle.is_final(&strategy, stream_time) {
                 if touchpoint.occurred_at <= cycle.frozen_until {
@@ -129,35 +144,37 @@ impl<C: Cold> Engine<C> {
                 if matches!(verdict, Verdict::Folded | Verdict::Overflow) {
                     self.shelf.touch(slot);
                     self.shelf.pend(slot);
+                    self.enter(slot)?;
                 }
                 return Ok(verdict);
             }
             // its final row must be told before what comes next under its id
-            self.tell(slot, stream_time, sink);
-            self.bury(slot);
+            self.tell(slot, stream_time, sink)?;
+            self.bury(slot)?;
         }
-        Ok(self.return_visit(slot, touchpoint, offset))
+        self.return_visit(slot, touchpoint, offset)
     }
 
     /// A touchpoint for a cycle that is final: late, or the next instance.
-    fn return_visit(&mut self, slot: Slot, touchpoint: &Touchpoint<'_>, offset: i64) -> Verdict {
-        let Some(Body::Remains(remains)) = self.shelf.get(slot).map(|row| row.body.clone()) else { return Verdict::Late };
+    fn return_visit(&mut self, slot: Slot, touchpoint: &Touchpoint<'_>, offset: i64) -> Result<Verdict, BoxError> {
+        let Some(Body::Remains(remains)) = self.shelf.get(slot).map(|row| row.body.clone()) else { return Ok(Verdict::Late) };
         let stream_time = self.position.stream_time;
         let forgotten = stream_time > remains.final_at.plus(self.strategy.reopen_window_ms);
         if !forgotten && touchpoint.occurred_at <= remains.final_at {
-            return Verdict::Late;
+            return Ok(Verdict::Late);
         }
         if final_at_alone(&self.strategy, touchpoint) <= stream_time {
-            return Verdict::Late;
+            return Ok(Verdict::Late);
         }
         self.discard(slot);
-        let (instance, frozen_until) =
-            if forgotten { (1, Timestamp::MIN) } else { (remains.instance.saturating_add(1), remains.final_at) };
+        let instance = if forgotten { 1 } else { remains.instance.saturating_add(1) };
         let slot = self.open(&remains.key, &remains.id, instance, touchpoint, offset);
-        if let Some(cycle) = self.shelf.cycle_mut(slot) {
-            cycle.frozen_until = frozen_until;
+        if let Some(cycle) = self.shelf.cycle_mut(slot).filter(|_| !forgotten) {
+            cycle.frozen_until = remains.final_at;
+            cycle.carried = remains.carried;
         }
-        Verdict::Folded
+        self.enter(slot)?;
+        Ok(Verdict::Folded)
     }
 
     fn open(&mut self, key: &str, id: &str, instance: i32, touchpoint: &Touchpoint<'_>, offset: i64) -> Slot {
@@ -186,13 +203,16 @@ impl<C: Cold> Engine<C> {
         self.collect_due(target)?;
         let now = self.fire_until(target, budget)?;
         self.position.now = now;
-        for slot in std::mem::take(&mut self.shelf.pending) {
-            if let Some(row) = self.shelf.get_mut(slot) {
-                row.pending = false;
-                self.tell(slot, now, sink);
+        // to tell one cycle may show that another of its customer's has something to say
+        while !self.shelf.pending.is_empty() {
+            for slot in std::mem::take(&mut self.shelf.pending) {
+                if let Some(row) = self.shelf.get_mut(slot) {
+                    row.pending = false;
+                    self.tell(slot, now, sink)?;
+                }
             }
         }
-        self.collect();
+        self.collect()?;
         Ok(now == target)
     }
 
@@ -240,11 +260,14 @@ impl<C: Cold> Engine<C> {
     }
 
     /// Tells a row's cycle as it stands at `now`, and files its next wake-up.
-    fn tell(&mut self, slot: Slot, now: Timestamp, sink: &mut impl Sink) {
+    fn tell(&mut self, slot: Slot, now: Timestamp, sink: &mut impl Sink) -> Result<(), BoxError> {
         let strategy = Arc::clone(&self.strategy);
+        if let Some(key) = self.shelf.cycle(slot).filter(|cycle| cycle.is_filed()).map(|cycle| cycle.key.clone()) {
+            self.refresh(&key)?;
+        }
         let Some(cycle) = self.shelf.cycle_mut(slot) else {
             self.file_remains(slot);
-            return;
+            return Ok(());
         };
         let before = (cycle.told_row, cycle.told.len());
         let hashes = |cycle: &Cycle| cycle.told.iter().fold(0_u64, |sum, told| sum.wrapping_add(told.said));
@@ -257,47 +280,50 @@ impl<C: Cold> Engine<C> {
         if changed || moved {
             self.shelf.touch(slot);
         }
+        Ok(())
     }
 
-    /// Files what is left of a cycle, or a key's assembly row, for its collection.
+    /// Files what is left of a cycle, or a key's row, for its collection.
     fn file_remains(&mut self, slot: Slot) {
-        let window = self.strategy.reopen_window_ms;
         let at = match self.shelf.get(slot).map(|row| &row.body) {
-            Some(Body::Remains(remains)) => remains.final_at.plus(window).plus(1),
-            Some(Body::Assembly(assembly)) if assembly.live.is_empty() => assembly.frozen_until.plus(window).plus(1),
+            Some(Body::Remains(remains)) => remains.final_at.plus(self.strategy.reopen_window_ms).plus(1),
+            Some(Body::Customer(customer)) => self.collect_customer_at(customer),
             _ => Timestamp::MAX,
         };
         self.shelf.wake(slot, Clock::Stream, at);
     }
 
     /// Collects, by stream time, what is final: it has no visible effect.
-    fn collect(&mut self) {
+    fn collect(&mut self) -> Result<(), BoxError> {
         let stream_time = self.position.stream_time;
         while self.shelf.next(Clock::Stream).is_some_and(|at| at <= stream_time) {
             let Some(slot) = self.shelf.fire(Clock::Stream) else { continue };
             let Some(row) = self.shelf.get(slot) else { continue };
             match &row.body {
                 Body::Cycle(_) if row.pending => {}
-                Body::Cycle(cycle) if cycle.is_final(&self.strategy, stream_time) => self.bury(slot),
+                Body::Cycle(cycle) if cycle.is_final(&self.strategy, stream_time) => self.bury(slot)?,
                 Body::Cycle(_) => self.shelf.pend(slot),
-                Body::Remains(_) | Body::Assembly(_) if row.wake_at <= stream_time => self.discard(slot),
-                Body::Remains(_) | Body::Assembly(_) => self.file_remains(slot),
+                Body::Remains(_) | Body::Customer(_) if row.wake_at <= stream_time => self.discard(slot),
+                Body::Remains(_) | Body::Customer(_) => self.file_remains(slot),
             }
         }
+        Ok(())
     }
 
-    /// Keeps of a final cycle what its late touchpoints and its return need.
-    fn bury(&mut self, slot: Slot) {
-        let Some(cycle) = self.shelf.cycle(slot) else { return };
+    /// Keeps of a final cycle what its late touchpoints, its return and the customer's other cycles need.
+    fn bury(&mut self, slot: Slot) -> Result<(), BoxError> {
+        let Some(cycle) = self.shelf.cycle(slot) else { return Ok(()) };
         if cycle.assembled {
             let key = cycle.key.clone();
-            self.freeze(&key, self.position.now);
-            return;
+            return self.freeze(&key, self.position.now);
         }
-        let final_at = cycle.final_at(&self.strategy);
-        let remains = Remains { key: cycle.key.clone(), id: cycle.id.clone(), instance: cycle.instance, final_at };
+        self.note_end(slot)?;
+        let Some(cycle) = self.shelf.cycle(slot) else { return Ok(()) };
+        let (final_at, carried) = (cycle.final_at(&self.strategy), cycle.carry(&self.strategy));
+        let remains = Remains { key: cycle.key.clone(), id: cycle.id.clone(), instance: cycle.instance, final_at, carried };
         self.shelf.replace(slot, Body::Remains(remains));
         self.file_remains(slot);
+        Ok(())
     }
 
     /// Takes a row out of the state.
@@ -310,8 +336,23 @@ impl<C: Cold> Engine<C> {
         }
     }
 
-    /// Finds a row, in memory or in the cold.
+    /// Finds a row, in memory or in the cold, and of a customer's cycle what it must know.
     fn slot(&mut self, row: RowId<'_>) -> Result<Option<Slot>, BoxError> {
+        if let Some(slot) = self.shelf.find(row) {
+            return Ok(Some(slot));
+        }
+        let slot = self.fetch(row)?;
+        if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed)
+            && let Some(customer) = self.load_customer(row.key)?
+            && let Some(customer) = self.shelf.customer_mut(customer)
+        {
+            customer.file.stale = true;
+        }
+        Ok(slot)
+    }
+
+    /// Finds a row, in memory or in the cold.
+    fn fetch(&mut self, row: RowId<'_>) -> Result<Option<Slot>, BoxError> {
         if let Some(slot) = self.shelf.find(row) {
             return Ok(Some(slot));
         }
@@ -320,7 +361,7 @@ impl<C: Cold> Engine<C> {
         }
         let Some(value) = self.cold.load(row)? else { return Ok(None) };
         let (body, wake_at) = row::read(row.key, row.cycle_id, &value, &self.strategy)
-            .map_err(|damaged| format!("row {} / {}: {damaged}", row.key, row.cycle_id.unwrap_or("(assembly)")))?;
+            .map_err(|damaged| format!("row {} / {}: {damaged}", row.key, row.cycle_id.unwrap_or("(customer)")))?;
         let slot = self.shelf.insert(body, Some(wake_at));
         // of a cycle that only waits for its collection, `now` finds nothing new to tell and files it there
         let clock = if self.shelf.cycle(slot).is_some() { Clock::Now } else { Clock::Stream };

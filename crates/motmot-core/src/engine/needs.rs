@@ -15,7 +15,7 @@ const MAX_NEEDS: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Need {
     /// Hash of its name; none for the unnamed need.
-    name: Option<u64>,
+    pub(super) name: Option<u64>,
     /// The touchpoint that first spoke of it (and names it).
     pub(super) opened: Mark,
     pub(super) fulfilled: Option<Mark>,

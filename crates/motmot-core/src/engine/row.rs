@@ -7,18 +7,23 @@ use crate::moment::MomentState;
 use crate::strategy::Strategy;
 use crate::time::Timestamp;
 
+use crate::cycle::Level;
+
 use super::cycle::Cycle;
-use super::shelf::{Assembly, Body, Remains};
+use super::file::{End, Entry, Facts, File};
+use super::kinds::Carried;
+use super::shelf::{Body, Customer, Remains};
 use super::tell::Told;
 use super::touchpoints::Touchpoints;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CYCLE: u8 = 1;
 const REMAINS: u8 = 2;
-const ASSEMBLY: u8 = 3;
+const CUSTOMER: u8 = 3;
 
 const ASSEMBLED: u64 = 1;
 const TRUNCATED: u64 = 2;
+const UNFILED: u64 = 4;
 
 /// Writes a row's value. `wake_at` is part of it: a row that is read again must know when it is due.
 pub(super) fn write(body: &Body, wake_at: Timestamp, strategy: &Strategy, out: &mut Vec<u8>) {
@@ -34,21 +39,54 @@ pub(super) fn write(body: &Body, wake_at: Timestamp, strategy: &Strategy, out: &
             out.put_i64(wake_at.as_millis());
             out.put_i64(i64::from(remains.instance));
             out.put_i64(remains.final_at.as_millis());
+            write_carried(&remains.carried, out);
         }
-        Body::Assembly(assembly) => {
-            out.push(ASSEMBLY);
+        Body::Customer(customer) => {
+            out.push(CUSTOMER);
             out.put_i64(wake_at.as_millis());
-            out.put_i64(assembly.frozen_until.as_millis());
-            out.put_u64(assembly.live.len() as u64);
-            assembly.live.iter().for_each(|id| out.put_text(id));
+            out.put_i64(customer.frozen_until.as_millis());
+            out.put_u64(customer.assembled.len() as u64);
+            customer.assembled.iter().for_each(|id| out.put_text(id));
+            out.put_u64(customer.file.entries.len() as u64);
+            customer.file.entries.iter().for_each(|entry| write_entry(entry, out));
         }
     }
+}
+
+fn write_carried(carried: &[Carried], out: &mut Vec<u8>) {
+    out.put_u64(carried.len() as u64);
+    for Carried { rule, after, done } in carried {
+        out.extend_from_slice(&rule.to_le_bytes());
+        out.put_i64(after.as_millis());
+        out.push(u8::from(*done));
+    }
+}
+
+fn write_entry(entry: &Entry, out: &mut Vec<u8>) {
+    let Facts { opened_at, base_final_at, segment, needs, contacts, answers, kept } = &entry.facts;
+    out.put_text(&entry.id);
+    out.put_i64(i64::from(entry.instance));
+    out.put_i64(opened_at.as_millis());
+    out.put_i64(base_final_at.as_millis());
+    let segment = segment.map(|(at, name)| (name, at));
+    for instants in [segment.as_slice(), contacts.as_slice(), answers.as_slice(), kept.as_slice()] {
+        out.put_u64(instants.len() as u64);
+        for (hash, at) in instants {
+            out.extend_from_slice(&hash.to_le_bytes());
+            out.put_i64(at.as_millis());
+        }
+    }
+    out.put_u64(needs.len() as u64);
+    needs.iter().for_each(|need| out.extend_from_slice(&need.to_le_bytes()));
+    out.push(entry.end.map_or(u8::MAX, |end| end.level as u8));
+    out.put_i64(entry.end.map_or(0, |end| end.settled_at.as_millis()));
 }
 
 fn write_cycle(cycle: &Cycle, strategy: &Strategy, out: &mut Vec<u8>) {
     out.put_i64(i64::from(cycle.instance));
     out.put_i64(cycle.frozen_until.as_millis());
-    out.put_u64(if cycle.assembled { ASSEMBLED } else { 0 } | if cycle.truncated { TRUNCATED } else { 0 });
+    out.put_u64(mark(cycle.assembled, ASSEMBLED) | mark(cycle.truncated, TRUNCATED) | mark(cycle.unfiled, UNFILED));
+    write_carried(&cycle.carried, out);
     out.extend_from_slice(&cycle.told_row.to_le_bytes());
     out.put_u64(cycle.told.len() as u64);
     for told in &cycle.told {
@@ -84,27 +122,61 @@ pub(super) fn read(key: &str, cycle_id: Option<&str>, value: &[u8], strategy: &S
         (REMAINS, Some(id)) => {
             let instance = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
             let final_at = Timestamp::from_millis(from.i64()?);
-            Body::Remains(Remains { key: key.into(), id: id.into(), instance, final_at })
+            Body::Remains(Remains { key: key.into(), id: id.into(), instance, final_at, carried: read_carried(&mut from)? })
         }
-        (ASSEMBLY, None) => {
+        (CUSTOMER, None) => {
             let frozen_until = Timestamp::from_millis(from.i64()?);
-            let live = (0..from.count()?).map(|_| from.text().map(Into::into)).collect::<Result<_, _>>()?;
-            Body::Assembly(Assembly { key: key.into(), frozen_until, live })
+            let assembled = (0..from.count()?).map(|_| from.text().map(Into::into)).collect::<Result<_, _>>()?;
+            let entries = (0..from.count()?).map(|_| read_entry(&mut from)).collect::<Result<_, _>>()?;
+            // what its cycles know is not stored: they are to be asked again
+            let file = File { entries, stale: true };
+            Body::Customer(Box::new(Customer { key: key.into(), frozen_until, assembled, file, complete_at: None }))
         }
         _ => return Err(Damaged),
     };
     if from.0.is_empty() { Ok((body, wake_at)) } else { Err(Damaged) }
 }
 
+fn read_carried(from: &mut Take<'_>) -> Result<Vec<Carried>, Damaged> {
+    let one = |from: &mut Take<'_>| {
+        Ok(Carried { rule: u64_le(from)?, after: Timestamp::from_millis(from.i64()?), done: from.u8()? != 0 })
+    };
+    (0..from.count()?).map(|_| one(from)).collect()
+}
+
+fn read_entry(from: &mut Take<'_>) -> Result<Entry, Damaged> {
+    let id = from.text()?.into();
+    let instance = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
+    let opened_at = Timestamp::from_millis(from.i64()?);
+    let base_final_at = Timestamp::from_millis(from.i64()?);
+    let segment = read_instants(from)?.first().map(|(name, at)| (*at, *name));
+    let (contacts, answers, kept) = (read_instants(from)?.into(), read_instants(from)?.into(), read_instants(from)?.into());
+    let needs = (0..from.count()?).map(|_| u64_le(from)).collect::<Result<_, _>>()?;
+    let level = from.u8()?;
+    let settled_at = Timestamp::from_millis(from.i64()?);
+    let end = match level {
+        u8::MAX => None,
+        level => Some(End { settled_at, level: Level::from_index(level).ok_or(Damaged)? }),
+    };
+    let facts = Facts { opened_at, base_final_at, segment, needs, contacts, answers, kept };
+    Ok(Entry { id, instance, facts, end })
+}
+
+fn read_instants(from: &mut Take<'_>) -> Result<Vec<(u64, Timestamp)>, Damaged> {
+    (0..from.count()?).map(|_| Ok((u64_le(from)?, Timestamp::from_millis(from.i64()?)))).collect()
+}
+
 fn read_cycle(key: &str, id: &str, from: &mut Take<'_>, strategy: &Strategy) -> Result<Cycle, Damaged> {
     let instance = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
     let frozen_until = Timestamp::from_millis(from.i64()?);
     let flags = from.u64()?;
+    let carried = read_carried(from)?;
     let told_row = u64_le(from)?;
     let told = (0..from.count()?).map(|_| read_told(from, strategy)).collect::<Result<_, _>>()?;
     let touchpoints = Touchpoints::read(from)?;
     let cycle = Cycle::new(strategy, key, id, instance, touchpoints);
-    Ok(Cycle { frozen_until, assembled: flags & ASSEMBLED != 0, truncated: flags & TRUNCATED != 0, told, told_row, ..cycle })
+    let (assembled, truncated, unfiled) = (flags & ASSEMBLED != 0, flags & TRUNCATED != 0, flags & UNFILED != 0);
+    Ok(Cycle { frozen_until, assembled, truncated, unfiled, carried, told, told_row, ..cycle })
 }
 
 fn read_told(from: &mut Take<'_>, strategy: &Strategy) -> Result<Told, Damaged> {
@@ -121,6 +193,10 @@ fn read_told(from: &mut Take<'_>, strategy: &Strategy) -> Result<Told, Damaged> 
     let mut number = || (from.u8()? != 0).then(|| from.i64()).transpose();
     let (recovered_at, observed, limit) = (number()?.map(Timestamp::from_millis), number()?, number()?);
     Ok(Told { id, said, rule, anchor, need, promise, raised_at, recovered_at, expires_at, observed, limit, state })
+}
+
+fn mark(is: bool, flag: u64) -> u64 {
+    if is { flag } else { 0 }
 }
 
 fn u64_le(from: &mut Take<'_>) -> Result<u64, Damaged> {

@@ -9,6 +9,8 @@ use hashbrown::HashTable;
 use crate::time::Timestamp;
 
 use super::cycle::Cycle;
+use super::file::File;
+use super::kinds::Carried;
 use super::port::RowId;
 
 /// What is left of a final cycle.
@@ -18,16 +20,27 @@ pub(super) struct Remains {
     pub(super) id: Box<str>,
     pub(super) instance: i32,
     pub(super) final_at: Timestamp,
+    /// What the next instance must know of each `reopened`.
+    pub(super) carried: Vec<Carried>,
 }
 
-/// What the assembled cycles of a key have in common.
+/// What the cycles of a key have in common: the customer's file, and, of those that are assembled, where they end.
 #[derive(Clone, Debug)]
-pub(super) struct Assembly {
+pub(super) struct Customer {
     pub(super) key: Box<str>,
-    /// The latest `final_at` of those that are final: what occurred up to it can start no cycle any more.
+    /// The latest `final_at` of the assembled cycles that are final: what occurred up to it can start no cycle any more.
     pub(super) frozen_until: Timestamp,
-    /// Those that are not final, in the order of their first touchpoints.
-    pub(super) live: Vec<Box<str>>,
+    /// The assembled cycles that are not final, in the order of their first touchpoints.
+    pub(super) assembled: Vec<Box<str>>,
+    pub(super) file: File,
+    /// After how many evictions all its cycles that can be amended were last seen in memory.
+    pub(super) complete_at: Option<u64>,
+}
+
+impl Customer {
+    pub(super) fn new(key: &str) -> Self {
+        Self { key: key.into(), frozen_until: Timestamp::MIN, assembled: Vec::new(), file: File::default(), complete_at: None }
+    }
 }
 
 /// A row of state.
@@ -35,7 +48,7 @@ pub(super) struct Assembly {
 pub(super) enum Body {
     Cycle(Box<Cycle>),
     Remains(Remains),
-    Assembly(Assembly),
+    Customer(Box<Customer>),
 }
 
 impl Body {
@@ -43,7 +56,7 @@ impl Body {
         match self {
             Self::Cycle(cycle) => RowId { key: &cycle.key, cycle_id: Some(&cycle.id) },
             Self::Remains(remains) => RowId { key: &remains.key, cycle_id: Some(&remains.id) },
-            Self::Assembly(assembly) => RowId { key: &assembly.key, cycle_id: None },
+            Self::Customer(customer) => RowId { key: &customer.key, cycle_id: None },
         }
     }
 }
@@ -93,6 +106,8 @@ pub(super) struct Shelf {
     pub(super) dirty: Vec<Slot>,
     /// Rows to be told at the next advance.
     pub(super) pending: Vec<Slot>,
+    /// How often rows had to go.
+    pub(super) evictions: u64,
     hand: usize,
 }
 
@@ -125,6 +140,22 @@ impl Shelf {
     pub(super) fn cycle_mut(&mut self, slot: Slot) -> Option<&mut Cycle> {
         match &mut self.get_mut(slot)?.body {
             Body::Cycle(cycle) => Some(cycle),
+            _ => None,
+        }
+    }
+
+    /// The customer at a slot, if it is one.
+    pub(super) fn customer(&self, slot: Slot) -> Option<&Customer> {
+        match &self.get(slot)?.body {
+            Body::Customer(customer) => Some(customer),
+            _ => None,
+        }
+    }
+
+    /// As [`Shelf::customer`].
+    pub(super) fn customer_mut(&mut self, slot: Slot) -> Option<&mut Customer> {
+        match &mut self.get_mut(slot)?.body {
+            Body::Customer(customer) => Some(customer),
             _ => None,
         }
     }
@@ -227,6 +258,7 @@ impl Shelf {
             let may_go = !row.dirty && !row.pending && row.saved.is_some() && row.wake_at > horizon;
             if may_go && !std::mem::replace(&mut row.used, false) {
                 self.remove(Slot::try_from(self.hand).unwrap_or(Slot::MAX));
+                self.evictions += 1;
             }
         }
     }

@@ -2,16 +2,18 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cycle::{CycleRecord, CycleState, MomentRef, NeedRecord, TouchpointRecord};
+use crate::cycle::{Circle, CycleRecord, CycleState, Level, MomentRef, NeedRecord, TouchpointRecord};
 use crate::moment::{Moment, MomentState};
 use crate::strategy::{Rule, Side, Strategy};
 use crate::text::Text;
 use crate::time::Timestamp;
-use crate::touchpoint::{ActorKind, Outcome, Touchpoint};
+use crate::touchpoint::{ActorKind, Touchpoint};
 
-use super::cycle::Cycle;
+use super::cycle::{Cycle, Judged};
 use super::flag::{Flag, PromiseRef, moment_id};
+use super::level;
 use super::port::Sink;
+use super::verdict::{self, Verdict};
 
 /// A moment that was told, with what its retraction would have to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,21 +43,31 @@ pub(super) struct Standing {
     pub(super) is_final: bool,
 }
 
+/// What a cycle's row says beyond the touchpoints.
+struct RowStanding {
+    state: CycleState,
+    is_final: bool,
+    final_at: Timestamp,
+    truncated: bool,
+    level: Option<Level>,
+    circle: Option<Circle>,
+    verdicts: Vec<Verdict>,
+}
+
 impl Cycle {
     /// Tells every row of the cycle that differs at `now` from what was told last.
     pub(super) fn tell(&mut self, strategy: &Strategy, now: Timestamp, sink: &mut impl Sink) -> Standing {
-        let mut flags = self.fold.flags(strategy);
-        let final_at = self.fold.final_at(&flags);
-        flags.retain(|flag| flag.raised_at <= final_at);
+        let judged = self.judge(strategy);
+        let (flags, final_at, segment) = (&judged.flags, judged.final_at, self.segment(strategy));
         let is_final = now >= final_at;
         let mut standing: Vec<&Flag> = flags.iter().filter(|flag| flag.stands(now)).collect();
         standing.sort_by_key(|flag| (flag.rule, flag.anchor, flag.need));
         let truncated = self.truncated || standing.len() > strategy.max_moments;
         standing.truncate(strategy.max_moments);
 
-        let told: Vec<Told> = standing.iter().map(|flag| self.to_tell(strategy, flag, now, truncated)).collect();
+        let told: Vec<Told> = standing.iter().map(|flag| self.to_tell(strategy, flag, now, (segment, truncated))).collect();
         self.tell_moments(strategy, told, truncated, sink);
-        self.tell_row(strategy, now, Standing { wake_at: Timestamp::MAX, final_at, is_final }, truncated, sink);
+        self.tell_row(strategy, now, &judged, truncated, sink);
 
         let close = self.fold.close().trigger;
         let has_row = self.told_row != 0;
@@ -64,7 +76,7 @@ impl Cycle {
         if has_row {
             consider(close);
         }
-        for flag in &flags {
+        for flag in flags {
             consider(flag.trigger);
             consider(flag.superseded);
             if flag.stands(now) && flag.state(now) == MomentState::Raised {
@@ -89,7 +101,7 @@ impl Cycle {
     }
 
     /// What a flag says as a moment.
-    fn to_tell(&self, strategy: &Strategy, flag: &Flag, now: Timestamp, truncated: bool) -> Told {
+    fn to_tell(&self, strategy: &Strategy, flag: &Flag, now: Timestamp, (segment, truncated): (usize, bool)) -> Told {
         let anchor = self.touchpoints.entries().get(flag.anchor).map_or(0, |entry| entry.id_hash);
         let need = flag.need.and_then(|position| self.need_name(position));
         let promise = flag.promise.map(|promise| self.promise_id(flag.anchor, promise));
@@ -109,7 +121,7 @@ impl Cycle {
             limit: flag.limit,
             state: flag.state(now),
         };
-        told.said = self.hash_of(&told, truncated);
+        told.said = self.hash_of(&told, strategy.hash, segment, truncated);
         told
     }
 
@@ -134,8 +146,8 @@ impl Cycle {
     }
 
     /// Hash of all that can change in a moment's row.
-    fn hash_of(&self, told: &Told, truncated: bool) -> u64 {
-        let mut bytes = [0_u8; 80];
+    fn hash_of(&self, told: &Told, strategy: u64, segment: usize, truncated: bool) -> u64 {
+        let mut bytes = [0_u8; 88];
         let optional = |value: Option<i64>| value.unwrap_or(i64::MIN);
         let values = [
             told.state as i64,
@@ -144,10 +156,11 @@ impl Cycle {
             told.expires_at.as_millis(),
             optional(told.observed),
             optional(told.limit),
-            i64::try_from(self.fold.segment).unwrap_or(i64::MAX),
+            i64::try_from(segment).unwrap_or(i64::MAX),
             i64::from(self.instance) << 1 | i64::from(truncated),
             xxh3_64(self.id.as_bytes()).cast_signed(),
             self.fold.customer.map_or(0, |(_, hash)| hash.cast_signed()),
+            strategy.cast_signed(),
         ];
         for (chunk, value) in bytes.chunks_exact_mut(8).zip(values) {
             chunk.copy_from_slice(&value.to_le_bytes());
@@ -163,7 +176,7 @@ impl Cycle {
         let (Some(rule), Some(index)) = (strategy.rules.get(told.rule), self.touchpoints.find(told.anchor)) else { return };
         let anchor = self.touchpoints.get(index);
         let (moment_id, strategy_hash) = (format!("{:032x}", told.id), format!("{:016x}", strategy.hash));
-        let segment = strategy.segments.get(self.fold.segment).map_or("", String::as_str);
+        let segment = self.segment(strategy);
         let moment = Moment {
             moment_id: Text::borrowed(&moment_id),
             state: told.state,
@@ -174,7 +187,7 @@ impl Cycle {
             cycle_id: Text::borrowed(&self.id),
             instance: self.instance,
             customer_id: self.last_naming_customer().and_then(|t| t.customer_id),
-            segment: Text::borrowed(segment),
+            segment: Text::borrowed(strategy.segments.get(segment).map_or("", String::as_str)),
             need: told.need.as_deref().map(Text::borrowed),
             promise_id: told.promise.as_deref().map(Text::borrowed),
             stage: anchor.stage,
@@ -190,7 +203,7 @@ impl Cycle {
             observed: told.observed,
             limit: told.limit,
             recovers_by: Text::borrowed(&rule.recovers_words),
-            severity: rule.severity.of(self.fold.segment),
+            severity: rule.severity.of(segment),
             dimension: rule.dimension,
             side: side_of(rule, &anchor),
             page: rule.page,
@@ -206,36 +219,53 @@ impl Cycle {
     }
 
     /// Tells the cycle's row if it has one and it has changed, or that it has none any more.
-    fn tell_row(&mut self, strategy: &Strategy, now: Timestamp, standing: Standing, truncated: bool, sink: &mut impl Sink) {
-        if self.told.is_empty() && !standing.is_final && self.instance == 1 {
+    fn tell_row(&mut self, strategy: &Strategy, now: Timestamp, judged: &Judged, truncated: bool, sink: &mut impl Sink) {
+        let is_final = now >= judged.final_at;
+        if self.told.is_empty() && !is_final && self.instance == 1 {
             if self.told_row != 0 {
                 sink.cycle_gone(&self.key, &self.id);
                 self.told_row = 0;
             }
             return;
         }
-        let hash = self.row_hash(now, standing, truncated);
+        let standing = RowStanding {
+            state: self.state(now),
+            is_final,
+            final_at: judged.final_at,
+            truncated,
+            level: if is_final {
+                Some(self.final_level(strategy, judged))
+            } else {
+                level::of(&self.view(strategy), &judged.flags, now)
+            },
+            circle: self.circle(strategy, judged, is_final),
+            verdicts: if is_final { self.verdicts(strategy, &judged.flags, judged.final_at) } else { Vec::new() },
+        };
+        let hash = self.row_hash(strategy, &standing);
         if hash != self.told_row {
             self.told_row = hash;
             let strategy_hash = format!("{:016x}", strategy.hash);
             let ids: Vec<String> = self.told.iter().map(|told| format!("{:032x}", told.id)).collect();
             let touchpoints: Vec<Touchpoint<'_>> = self.touchpoints.iter().collect();
-            let row = self.row(strategy, now, standing, truncated, (&strategy_hash, &ids, &touchpoints));
+            let row = self.row(strategy, &standing, (&strategy_hash, &ids, &touchpoints));
             let evidence: Vec<i64> = self.touchpoints.entries().iter().map(|entry| entry.offset).collect();
             sink.cycle(&row, &evidence);
         }
     }
 
     /// Hash of all that can change in the cycle's row; never 0.
-    fn row_hash(&self, now: Timestamp, standing: Standing, truncated: bool) -> u64 {
+    fn row_hash(&self, strategy: &Strategy, standing: &RowStanding) -> u64 {
         let instance = u64::from(self.instance.cast_unsigned());
+        let experience = (standing.level.map_or(7, |level| level as u64), standing.circle.map_or(7, |circle| circle as u64));
         let facts = [
             self.touchpoints.entries().iter().fold(0, |sum: u64, entry| sum.wrapping_add(entry.id_hash)),
             standing.final_at.as_millis().cast_unsigned(),
             self.fold.close().at.as_millis().cast_unsigned(),
-            self.state(now) as u64,
-            u64::from(standing.is_final) | u64::from(truncated) << 1 | instance << 2,
-            self.fold.segment as u64,
+            standing.state as u64 | experience.0 << 8 | experience.1 << 16 | u64::from(self.is_filed()) << 24,
+            u64::from(standing.is_final) | u64::from(standing.truncated) << 1 | instance << 2,
+            self.segment(strategy) as u64,
+            verdict::hash(&standing.verdicts),
+            strategy.hash,
         ];
         let mut bytes = Vec::with_capacity(facts.len() * 8 + self.told.len() * 24);
         facts.iter().for_each(|fact| bytes.extend_from_slice(&fact.to_le_bytes()));
@@ -248,24 +278,16 @@ impl Cycle {
 
     /// Where the cycle stands at `now`.
     pub(super) fn state(&self, now: Timestamp) -> CycleState {
-        if now < self.fold.close().trigger {
-            return CycleState::Open;
-        }
-        match self.fold.farewell {
-            Some(farewell) if farewell.outcome != Outcome::Unmet => CycleState::Farewell,
-            _ => CycleState::Abandoned,
-        }
+        self.fold.state(now)
     }
 
     fn row<'a>(
         &'a self,
         strategy: &'a Strategy,
-        now: Timestamp,
-        standing: Standing,
-        truncated: bool,
+        standing: &RowStanding,
         (strategy_hash, ids, touchpoints): (&'a str, &'a [String], &'a [Touchpoint<'a>]),
     ) -> CycleRecord<'a> {
-        let state = self.state(now);
+        let state = standing.state;
         let latest = |which: fn(&'a Touchpoint<'a>) -> Option<&'a Text<'a>>| touchpoints.iter().rev().find_map(which);
         let first = touchpoints.first();
         CycleRecord {
@@ -276,7 +298,7 @@ impl Cycle {
             merged_into: None,
             is_final: standing.is_final,
             customer_id: latest(|t| t.customer_id.as_ref()).map(Text::reborrow),
-            segment: Text::borrowed(strategy.segments.get(self.fold.segment).map_or("", String::as_str)),
+            segment: Text::borrowed(strategy.segments.get(self.segment(strategy)).map_or("", String::as_str)),
             audience: first.map_or(crate::touchpoint::Audience::External, |t| t.audience),
             serves: latest(|t| t.serves.as_ref()).map(Text::reborrow),
             site: first.map(|t| t.site.reborrow()).unwrap_or_default(),
@@ -285,14 +307,14 @@ impl Cycle {
             closed_at: (state != CycleState::Open).then(|| self.fold.close().at),
             final_at: standing.final_at,
             outcome: self.fold.farewell.map(|farewell| farewell.outcome),
-            truncated,
-            level: None,
-            circle: None,
-            customer_file: false,
+            truncated: standing.truncated,
+            level: standing.level,
+            circle: standing.circle,
+            customer_file: self.is_filed(),
             needs: self.needs(touchpoints),
             touchpoints: touchpoints.iter().map(compact).collect(),
             moments: self.moments(strategy, ids),
-            verdicts: Vec::new(),
+            verdicts: self.verdict_records(strategy, &standing.verdicts, touchpoints),
             strategy: Text::borrowed(strategy_hash),
         }
     }
@@ -319,11 +341,19 @@ impl Cycle {
 
     /// The last record of a cycle that was joined with another.
     pub(super) fn tell_merged(&self, strategy: &Strategy, into: &str, sink: &mut impl Sink) {
-        let standing = Standing { wake_at: Timestamp::MAX, final_at: self.fold.base_final_at(), is_final: false };
+        let standing = RowStanding {
+            state: CycleState::Merged,
+            is_final: false,
+            final_at: self.fold.base_final_at(),
+            truncated: self.truncated,
+            level: None,
+            circle: None,
+            verdicts: Vec::new(),
+        };
         let strategy_hash = format!("{:016x}", strategy.hash);
         let touchpoints: Vec<Touchpoint<'_>> = self.touchpoints.iter().collect();
-        let row = self.row(strategy, self.fold.first, standing, self.truncated, (&strategy_hash, &[], &touchpoints));
-        sink.cycle(&CycleRecord { state: CycleState::Merged, merged_into: Some(Text::borrowed(into)), ..row }, &[]);
+        let row = self.row(strategy, &standing, (&strategy_hash, &[], &touchpoints));
+        sink.cycle(&CycleRecord { closed_at: None, merged_into: Some(Text::borrowed(into)), ..row }, &[]);
     }
 }
 
@@ -343,7 +373,7 @@ fn compact<'a>(touchpoint: &'a Touchpoint<'a>) -> TouchpointRecord<'a> {
 }
 
 /// Whom a moment is owed to: as the rule says; else a step that never came is the strategy's, and what went wrong is the actor's.
-fn side_of(rule: &Rule, anchor: &Touchpoint<'_>) -> Side {
+pub(super) fn side_of(rule: &Rule, anchor: &Touchpoint<'_>) -> Side {
     use crate::strategy::Kind;
     let by_actor = match anchor.actor.as_ref().map(|actor| actor.kind) {
         _ if matches!(rule.kind, Kind::Missing { .. } | Kind::Unverified { .. }) => Side::Strategy,

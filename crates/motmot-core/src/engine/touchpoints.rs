@@ -14,7 +14,7 @@ pub(super) struct Entry {
     pub(super) at: Timestamp,
     /// Absent sorts first.
     seq: Option<i64>,
-    stage: Stage,
+    pub(super) stage: Stage,
     pub(super) id_hash: u64,
     content: u64,
     pub(super) offset: i64,

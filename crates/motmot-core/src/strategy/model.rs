@@ -439,7 +439,7 @@ impl<T: Word> Set<T> {
         self.is_any() || other.is_any() || self.0 & other.0 != 0
     }
     /// Whether all that `other` means is meant.
-    pub(super) fn covers(self, other: Self) -> bool {
+    pub(crate) fn covers(self, other: Self) -> bool {
         self.is_any() || (!other.is_any() && other.0 & !self.0 == 0)
     }
     /// A bit for each value, 0 for "any".
@@ -485,8 +485,12 @@ impl Filter {
 
     /// Whether `touchpoint` is meant.
     pub fn matches(&self, touchpoint: &Touchpoint<'_>) -> bool {
+        self.outcomes.admits(touchpoint.outcome) && self.matches_apart_from_outcome(touchpoint)
+    }
+
+    /// Whether `touchpoint` would be meant with another outcome.
+    pub(crate) fn matches_apart_from_outcome(&self, touchpoint: &Touchpoint<'_>) -> bool {
         self.stages.admits(touchpoint.stage)
-            && self.outcomes.admits(touchpoint.outcome)
             && self.intents.admits_option(touchpoint.intent)
             && self.initiated_by.admits(touchpoint.initiated_by)
             && self.audience.admits(touchpoint.audience)

@@ -107,9 +107,10 @@ impl Rule {
                 format!("After {after} the customer need not come back with {}", by.words())
             }
             Kind::RepeatContact { within_ms, same_need } => format!(
-                "A customer need not get in touch again{} within {}",
+                "A customer need not get in touch again{} within {} of {}",
                 if *same_need { " for the same need" } else { "" },
-                limits(within_ms)
+                limits(within_ms),
+                self.filter.words()
             ),
             Kind::NoFollowUp { within_ms, business_hours, levels, by } => {
                 let levels = chosen(*levels, Level::ALL);
@@ -125,7 +126,8 @@ impl Rule {
                 format!("Of a customer's last {of} final cycles fewer than {failed} failed")
             }
         };
-        let says_where = matches!(self.kind, Kind::Unmet | Kind::Lacking { .. } | Kind::OutOfOrder { .. });
+        let says_where =
+            matches!(self.kind, Kind::Unmet | Kind::Lacking { .. } | Kind::OutOfOrder { .. } | Kind::RepeatContact { .. });
         if !self.filter.is_empty() && !says_where {
             words.push_str(&format!("; this is about {}", self.filter.words()));
         }

@@ -6,8 +6,8 @@ use crate::touchpoint::{Outcome, Stage};
 
 use super::super::flag::Flag;
 use super::super::fold::Step;
-use super::Moving;
 use super::missing::by_close;
+use super::{Moving, Opportunity};
 
 /// The customer had left.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +50,12 @@ impl Abandoned {
             }
         }
         self.last_matches = matches;
+    }
+
+    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        if self.last_matches || self.left.is_some() {
+            out.push(Opportunity::at(moving.cycle.first));
+        }
     }
 
     pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {

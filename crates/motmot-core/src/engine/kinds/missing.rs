@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 
 use super::super::flag::Flag;
 use super::super::fold::{Mark, Step};
-use super::Moving;
+use super::{Moving, Opportunity};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Missing {
@@ -27,6 +27,15 @@ impl Missing {
         }
         if self.found.is_none() && (after.is_none() || self.after.is_some()) && expects.matches(step.touchpoint) {
             self.found = Some(step.mark.at);
+        }
+    }
+
+    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        let Kind::Missing { after, within_ms, .. } = &moving.rule.kind else { return };
+        if self.applies && (after.is_none() || self.after.is_some()) {
+            let observed = self.after.zip(self.found).map(|(since, at)| at.since(since));
+            let limit = within_ms.as_ref().map(|within| within.of(moving.cycle.segment));
+            out.push(Opportunity { observed, limit, ..Opportunity::at(moving.cycle.first) });
         }
     }
 

@@ -1,23 +1,41 @@
 //! What each kind of rule remembers of a cycle, and the flags that it makes of it. One file a family of kinds.
 
 mod abandoned;
+mod customer;
 mod missing;
 mod order;
 mod points;
 mod promise;
+mod reopened;
 mod slow;
 mod unverified;
 
 use crate::strategy::{Kind, Rule, Strategy};
 use crate::time::Timestamp;
 
+use crate::cycle::Level;
+
+use super::file::{Facts, Known};
 use super::flag::Flag;
-use super::fold::{Close, Mark, Step};
+use super::fold::{Close, Fold, Mark, Step};
 use super::needs::NeedSet;
+use super::touchpoints::Touchpoints;
+pub(super) use reopened::Carried;
 
 /// What all rules of a cycle look at.
+#[derive(Clone, Copy)]
 pub(super) struct CycleView<'a> {
     pub(super) strategy: &'a Strategy,
+    pub(super) id: &'a str,
+    pub(super) instance: i32,
+    pub(super) fold: &'a Fold,
+    pub(super) touchpoints: &'a Touchpoints,
+    /// Whether it is in the customer's file.
+    pub(super) filed: bool,
+    /// What the customer's other cycles say.
+    pub(super) known: &'a Known,
+    /// What the instance before it left of each `reopened`.
+    pub(super) carried: &'a [Carried],
     /// The cycle's segment.
     pub(super) segment: usize,
     /// The cycle's first touchpoint.
@@ -65,6 +83,22 @@ impl Moving<'_> {
     }
 }
 
+/// An occasion on which a rule could be kept or broken: the denominators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opportunity {
+    /// Position of the touchpoint that it hangs on.
+    pub(super) index: usize,
+    pub(super) need: Option<usize>,
+    pub(super) observed: Option<i64>,
+    pub(super) limit: Option<i64>,
+}
+
+impl Opportunity {
+    fn at(mark: Mark) -> Self {
+        Self { index: mark.index(), need: None, observed: None, limit: None }
+    }
+}
+
 /// A touchpoint that matches the rule's `recovers_by`. Which one counts depends on the flag's own instant, and that on the segment.
 #[derive(Clone, Copy, Debug)]
 struct Cure {
@@ -90,6 +124,9 @@ enum OfKind {
     Abandoned(abandoned::Abandoned),
     Handoffs(order::Handoffs),
     OutOfOrder(order::OutOfOrder),
+    Reopened(reopened::Reopened),
+    Repeat(customer::Repeat),
+    Answers(customer::Answers),
 }
 
 impl Memory {
@@ -105,9 +142,9 @@ impl Memory {
             Kind::Abandoned => OfKind::Abandoned(abandoned::Abandoned::default()),
             Kind::Handoffs { .. } => OfKind::Handoffs(order::Handoffs::default()),
             Kind::OutOfOrder { .. } => OfKind::OutOfOrder(order::OutOfOrder::default()),
-            Kind::Reopened { .. } | Kind::RepeatContact { .. } | Kind::NoFollowUp { .. } | Kind::ViciousCircle { .. } => {
-                OfKind::Handoffs(order::Handoffs::default())
-            }
+            Kind::Reopened { .. } => OfKind::Reopened(reopened::Reopened::default()),
+            Kind::RepeatContact { .. } => OfKind::Repeat(customer::Repeat::default()),
+            Kind::NoFollowUp { .. } | Kind::ViciousCircle { .. } => OfKind::Answers(customer::Answers::default()),
         };
         Self { cures: Vec::new(), of_kind }
     }
@@ -125,6 +162,9 @@ impl Memory {
             OfKind::Abandoned(memory) => memory.step(rule, step),
             OfKind::Handoffs(memory) => memory.step(rule, step),
             OfKind::OutOfOrder(memory) => memory.step(rule, step),
+            OfKind::Reopened(memory) => memory.step(rule, step),
+            OfKind::Repeat(memory) => memory.step(rule, step),
+            OfKind::Answers(memory) => memory.step(rule, step),
         }
     }
 
@@ -139,6 +179,67 @@ impl Memory {
             OfKind::Abandoned(memory) => memory.flags(&moving, out),
             OfKind::Handoffs(memory) => memory.flags(&moving, out),
             OfKind::OutOfOrder(memory) => memory.flags(&moving, out),
+            OfKind::Reopened(memory) => memory.flags(&moving, out),
+            OfKind::Repeat(memory) => memory.flags(&moving, out),
+            OfKind::Answers(_) => {} // they follow from the other flags
+        }
+    }
+
+    /// What a `no_follow_up` makes of the cycle; `level_at` is what the other flags make of it.
+    pub(super) fn follow_up(
+        &self,
+        cycle: &CycleView<'_>,
+        rule: &Rule,
+        position: usize,
+        level_at: impl Fn(Timestamp) -> Option<Level>,
+    ) -> Option<Flag> {
+        let OfKind::Answers(memory) = &self.of_kind else { return None };
+        memory.follow_up(&Moving { cycle, rule, position, cures: &self.cures }, level_at)
+    }
+
+    /// What a `vicious_circle` makes of the cycle, which is settled at `settled_at`.
+    pub(super) fn vicious(
+        &self,
+        cycle: &CycleView<'_>,
+        rule: &Rule,
+        position: usize,
+        settled_at: Timestamp,
+        levels: &[Level],
+    ) -> Option<Flag> {
+        let OfKind::Answers(memory) = &self.of_kind else { return None };
+        memory.vicious(&Moving { cycle, rule, position, cures: &self.cures }, settled_at, levels)
+    }
+
+    /// What the rule's memory tells the customer's other cycles.
+    pub(super) fn tell(&self, rule: &Rule, facts: &mut Facts) {
+        match &self.of_kind {
+            OfKind::Repeat(memory) => memory.tell(rule, facts),
+            OfKind::Answers(memory) => memory.tell(rule, facts),
+            _ => {}
+        }
+    }
+
+    /// What a `reopened` leaves to the next instance; `flagged`: whether it was flagged.
+    pub(super) fn carry(&self, cycle: &CycleView<'_>, rule: &Rule, flagged: bool) -> Option<Carried> {
+        let OfKind::Reopened(memory) = &self.of_kind else { return None };
+        memory.carry(cycle, rule, flagged)
+    }
+
+    /// The rule's opportunities in the cycle.
+    pub(super) fn opportunities(&self, cycle: &CycleView<'_>, rule: &Rule, out: &mut Vec<Opportunity>) {
+        let moving = Moving { cycle, rule, position: 0, cures: &self.cures };
+        match &self.of_kind {
+            OfKind::Slow(memory) => memory.opportunities(&moving, out),
+            OfKind::Missing(memory) => memory.opportunities(&moving, out),
+            OfKind::Points(memory) => memory.opportunities(&moving, out),
+            OfKind::Unverified(memory) => memory.opportunities(&moving, out),
+            OfKind::Promises(memory) => memory.opportunities(&moving, out),
+            OfKind::Abandoned(memory) => memory.opportunities(&moving, out),
+            OfKind::Handoffs(memory) => memory.opportunities(&moving, out),
+            OfKind::OutOfOrder(memory) => memory.opportunities(&moving, out),
+            OfKind::Reopened(memory) => memory.opportunities(&moving, out),
+            OfKind::Repeat(memory) => memory.opportunities(&moving, out),
+            OfKind::Answers(memory) => memory.opportunities(&moving, out),
         }
     }
 }

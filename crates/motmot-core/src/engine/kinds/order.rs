@@ -8,7 +8,7 @@ use crate::touchpoint::ActorKind;
 
 use super::super::flag::Flag;
 use super::super::fold::{Mark, Step};
-use super::Moving;
+use super::{Moving, Opportunity};
 
 /// Persons that one cycle tells apart: far more than any promise allows.
 const MAX_PERSONS: usize = 256;
@@ -18,6 +18,12 @@ const MAX_PERSONS: usize = 256;
 pub(super) struct Handoffs(Vec<(u64, Mark)>);
 
 impl Handoffs {
+    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        let Kind::Handoffs { more_than } = &moving.rule.kind else { return };
+        let (observed, limit) = (i64::try_from(self.0.len()).ok(), Some(more_than.of(moving.cycle.segment)));
+        out.extend(self.0.first().map(|(_, mark)| Opportunity { observed, limit, ..Opportunity::at(*mark) }));
+    }
+
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
         let Some(actor) = step.touchpoint.actor.as_ref().filter(|actor| actor.kind == ActorKind::Person) else { return };
         let Some(id) = actor.id.as_ref().map(|id| xxh3_64(id.as_bytes())) else { return };
@@ -46,6 +52,10 @@ pub(super) struct OutOfOrder {
 }
 
 impl OutOfOrder {
+    pub(super) fn opportunities(&self, _: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        out.extend(self.early.map(Opportunity::at));
+    }
+
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
         let Kind::OutOfOrder { before } = &rule.kind else { return };
         if self.early.is_none() && rule.filter.matches(step.touchpoint) {

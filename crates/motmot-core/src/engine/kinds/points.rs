@@ -6,8 +6,8 @@ use crate::touchpoint::{ActorKind, Initiator, Intent, Outcome, Stage, Touchpoint
 use super::super::flag::Flag;
 use super::super::fold::{Mark, Step};
 use super::super::needs::NeedSet;
-use super::Moving;
-use super::slow::{End, overdue};
+use super::slow::{End, overdue, took};
+use super::{Moving, Opportunity};
 
 /// A touchpoint that is, or may become, a moment.
 #[derive(Clone, Debug)]
@@ -24,14 +24,18 @@ struct Point {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Points(Vec<Point>);
+pub(super) struct Points {
+    points: Vec<Point>,
+    /// The last touchpoint that might have become one and did not.
+    met: Option<Mark>,
+}
 
 impl Points {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
         let touchpoint = step.touchpoint;
         // only the clock counts: a later contact's own wait is not the wait for the answer
         let end = End { waited_ms: None, ..End::of(step) };
-        for point in &mut self.0 {
+        for point in &mut self.points {
             let concerned = point.needs.is_none_or(|needs| needs.iter().any(|need| step.bearing.concerns.contains(need)));
             if point.cured.is_none() && concerned && point.is_cured_by(rule, touchpoint) {
                 point.cured = Some(end);
@@ -40,13 +44,29 @@ impl Points {
                 point.stop = Some(end); // the last farewell is the one that closes
             }
         }
+        if might_be_point(rule, touchpoint) && !is_point(&rule.kind, touchpoint) {
+            self.met = Some(step.mark);
+        }
         if rule.filter.matches(touchpoint) && is_point(&rule.kind, touchpoint) {
             let needs = (matches!(rule.kind, Kind::Unmet) && touchpoint.need.is_some()).then_some(step.bearing.concerns);
             let announced = matches!(rule.kind, Kind::Unacknowledged { .. }) && touchpoint.announced_wait_ms.is_some();
             let cured = announced.then_some(end);
             let low = low(&rule.kind, touchpoint);
-            self.0.push(Point { mark: step.mark, stage: touchpoint.stage, needs, low, cured, stop: None });
+            self.points.push(Point { mark: step.mark, stage: touchpoint.stage, needs, low, cured, stop: None });
         }
+    }
+
+    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        let limit = match &moving.rule.kind {
+            Kind::Unacknowledged { limit_ms, .. } => Some(limit_ms.of(moving.cycle.segment)),
+            _ => None,
+        };
+        let hours = matches!(moving.rule.kind, Kind::Unacknowledged { business_hours: true, .. });
+        out.extend(self.points.iter().map(|point| {
+            let observed = limit.and_then(|_| took(moving, point.mark, hours, point.cured, point.stop));
+            Opportunity { observed, limit, ..Opportunity::at(point.mark) }
+        }));
+        out.extend(self.met.map(Opportunity::at));
     }
 
     pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {
@@ -54,7 +74,7 @@ impl Points {
             Kind::Unacknowledged { limit_ms, business_hours } => Some((limit_ms.of(moving.cycle.segment), *business_hours)),
             _ => None,
         };
-        for point in &self.0 {
+        for point in &self.points {
             let flag = match unacknowledged {
                 None => Some(moving.flag_at(point.mark, point.mark.at)),
                 Some((limit, hours)) => unanswered(moving, point, limit, hours),
@@ -79,6 +99,29 @@ fn is_point(kind: &Kind, touchpoint: &Touchpoint<'_>) -> bool {
             matches!(touchpoint.intent, Some(Intent::Complaint | Intent::Question))
                 && touchpoint.initiated_by == Initiator::Customer
                 && touchpoint.outcome != Outcome::Met
+        }
+        _ => false,
+    }
+}
+
+/// Whether a touchpoint is an occasion for the rule.
+fn might_be_point(rule: &Rule, touchpoint: &Touchpoint<'_>) -> bool {
+    match &rule.kind {
+        Kind::Unmet => {
+            let judged = matches!(touchpoint.outcome, Outcome::Met | Outcome::PartlyMet | Outcome::Unmet);
+            judged && rule.filter.matches_apart_from_outcome(touchpoint)
+        }
+        Kind::LowRating { rating_below, sentiment_below } => {
+            let rated = rating_below.is_some() && touchpoint.rating.is_some();
+            let felt = sentiment_below.is_some() && touchpoint.sentiment.is_some();
+            (rated || felt) && rule.filter.matches(touchpoint)
+        }
+        Kind::Lacking { .. } => rule.filter.matches(touchpoint),
+        // one with outcome met is answered on the spot
+        Kind::Unacknowledged { .. } => {
+            matches!(touchpoint.intent, Some(Intent::Complaint | Intent::Question))
+                && touchpoint.initiated_by == Initiator::Customer
+                && rule.filter.matches(touchpoint)
         }
         _ => false,
     }

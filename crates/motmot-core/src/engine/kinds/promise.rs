@@ -8,8 +8,8 @@ use crate::touchpoint::{Outcome, Stage, Touchpoint};
 
 use super::super::flag::{Flag, PromiseRef};
 use super::super::fold::{Mark, Step};
-use super::Moving;
-use super::slow::{End, overdue};
+use super::slow::{End, overdue, took};
+use super::{Moving, Opportunity};
 
 /// The kind of promise that an announced wait is.
 const WAIT: &str = "wait";
@@ -35,19 +35,12 @@ struct Wait {
 pub(super) struct Promises {
     given: Vec<Given>,
     waits: Vec<Wait>,
-    /// Every promise that was kept, by a hash of its id, and when first: clocks disagree, so it may stand before the promise.
-    kept: Vec<(u64, Timestamp)>,
 }
 
 impl Promises {
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
         let Kind::BrokenPromise { promises: kinds, .. } = &rule.kind else { return };
         let touchpoint = step.touchpoint;
-        for id in touchpoint.kept_promises.iter().map(|id| xxh3_64(id.as_bytes())) {
-            if self.kept.iter().all(|(kept, _)| *kept != id) {
-                self.kept.push((id, step.mark.at));
-            }
-        }
         let stops = touchpoint.stage == Stage::Farewell;
         self.end_waits(step, stops);
         if !rule.filter.matches(touchpoint) {
@@ -81,18 +74,39 @@ impl Promises {
         }
     }
 
+    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        let Kind::BrokenPromise { limit_ms, business_hours, .. } = &moving.rule.kind else { return };
+        let excused = limit_ms.of(moving.cycle.segment);
+        out.extend(self.given.iter().map(|given| {
+            let observed = moving.kept_at(given.id).map(|at| at.since(given.anchor.at).max(0));
+            let limit = Some(moving.plus(given.due, excused, *business_hours).since(given.anchor.at));
+            Opportunity { observed, limit, ..Opportunity::at(given.anchor) }
+        }));
+        out.extend(self.waits.iter().map(|wait| {
+            let observed = took(moving, wait.anchor, false, wait.answered, wait.stop);
+            let limit = Some(wait.announced_ms.saturating_add(excused));
+            Opportunity { observed, limit, ..Opportunity::at(wait.anchor) }
+        }));
+    }
+
     pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {
         let Kind::BrokenPromise { limit_ms, business_hours, .. } = &moving.rule.kind else { return };
         let excused = limit_ms.of(moving.cycle.segment);
         for given in &self.given {
             let due = moving.plus(given.due, excused, *business_hours);
-            let kept = self.kept.iter().find(|(id, _)| *id == given.id).map(|(_, at)| *at);
-            if kept.is_none_or(|at| at > due) {
-                let observed = kept.map(|at| at.since(given.anchor.at));
-                let limit = Some(due.since(given.anchor.at));
-                let flag = Flag { promise: Some(given.which), observed, limit, ..moving.flag_deadline(given.anchor, due) };
-                out.push(moving.cured(flag, kept));
+            let kept = moving.kept_at(given.id);
+            if let Some(at) = kept.filter(|at| *at <= due) {
+                // what is known to the customer's other cycles keeps this one open as long as it was owed
+                if moving.cycle.filed {
+                    out.push(Flag::hold(moving.position, given.anchor.index(), given.anchor.at, at));
+                }
+                continue;
             }
+            let observed = kept.map(|at| at.since(given.anchor.at));
+            let limit = Some(due.since(given.anchor.at));
+            let flag = Flag { promise: Some(given.which), observed, limit, ..moving.flag_deadline(given.anchor, due) };
+            let holds_from = if moving.cycle.filed { given.anchor.at.min(due) } else { flag.holds_from };
+            out.push(moving.cured(Flag { holds_from, ..flag }, kept));
         }
         for wait in &self.waits {
             let limit = wait.announced_ms.saturating_add(excused);
@@ -103,6 +117,14 @@ impl Promises {
                 moving.cured(flag, wait.answered.map(|end| end.mark.at))
             }));
         }
+    }
+}
+
+impl Moving<'_> {
+    /// When a promise was first kept, in whichever of the customer's cycles.
+    fn kept_at(&self, promise: u64) -> Option<Timestamp> {
+        let kept = self.cycle.fold.kept.iter().chain(&self.cycle.known.kept);
+        kept.filter(|(id, _)| *id == promise).map(|(_, at)| *at).min()
     }
 }
 

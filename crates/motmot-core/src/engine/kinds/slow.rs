@@ -7,7 +7,7 @@ use crate::touchpoint::{Stage, Touchpoint};
 use super::super::flag::Flag;
 use super::super::fold::{Mark, Step};
 use super::super::needs::NeedSet;
-use super::Moving;
+use super::{Moving, Opportunity};
 
 /// A touchpoint that ends a wait, and the wait that the source measured.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,15 @@ struct Wait {
 pub(super) struct Slow(Vec<Wait>);
 
 impl Slow {
+    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        let Kind::Slow { limit_ms, business_hours, .. } = &moving.rule.kind else { return };
+        let limit = Some(limit_ms.of(moving.cycle.segment));
+        out.extend(self.0.iter().map(|wait| {
+            let observed = took(moving, wait.from, *business_hours, wait.to, wait.stop);
+            Opportunity { need: wait.need, observed, limit, ..Opportunity::at(wait.from) }
+        }));
+    }
+
     pub(super) fn step(&mut self, rule: &Rule, step: &Step<'_>) {
         let Kind::Slow { from, to, each_need, .. } = &rule.kind else { return };
         let concerns = step.bearing.concerns;
@@ -83,6 +92,19 @@ impl Slow {
             }));
         }
     }
+}
+
+/// How long a wait took, by its end: the answer, or the farewell before it.
+pub(super) fn took(
+    moving: &Moving<'_>,
+    from: Mark,
+    business_hours: bool,
+    answer: Option<End>,
+    farewell: Option<End>,
+) -> Option<i64> {
+    let gone = farewell.filter(|farewell| answer.is_none_or(|answer| farewell.mark.index < answer.mark.index));
+    let end = gone.or(answer)?;
+    Some(end.waited_ms.unwrap_or_else(|| moving.between(from.at, end.mark.at, business_hours)))
 }
 
 /// The flag of a wait that began at `anchor` and was due at `due`: ended by the answer, by the farewell before it, or not yet.

@@ -5,8 +5,8 @@ use crate::time::Timestamp;
 
 use super::super::flag::Flag;
 use super::super::fold::{Mark, Step};
-use super::Moving;
 use super::missing::by_close;
+use super::{Moving, Opportunity};
 
 #[derive(Clone, Debug)]
 struct Fulfilled {
@@ -35,6 +35,15 @@ impl Unverified {
             let new = |need| Fulfilled { need, by: step.mark, checks: 0, enough_at: None };
             self.0.extend(step.bearing.fulfils.iter().map(new));
         }
+    }
+
+    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+        let Kind::Unverified { within_ms, .. } = &moving.rule.kind else { return };
+        let limit = within_ms.as_ref().map(|within| within.of(moving.cycle.segment));
+        out.extend(self.0.iter().map(|fulfilled| {
+            let observed = limit.and(fulfilled.enough_at).map(|at| at.since(fulfilled.by.at));
+            Opportunity { need: Some(fulfilled.need), observed, limit, ..Opportunity::at(fulfilled.by) }
+        }));
     }
 
     pub(super) fn flags(&self, moving: &Moving<'_>, out: &mut Vec<Flag>) {

@@ -21,11 +21,11 @@ pub(super) enum Scope {
 pub(super) fn read(node: &Node, scope: Scope, declared: &Declared, problems: &mut Problems) -> Option<Filter> {
     let mut fields = node.fields("a filter", problems)?;
     let mut filter = Filter {
-        stages: words(fields.take("stage"), "a stage", Stage::ALL, Stage::name, problems),
-        outcomes: words(fields.take("outcome"), "an outcome", Outcome::ALL, Outcome::name, problems),
-        intents: words(fields.take("intent"), "an intent", Intent::ALL, Intent::name, problems),
-        initiated_by: words(fields.take("initiated_by"), "an initiator", Initiator::ALL, Initiator::name, problems),
-        audience: words(fields.take("audience"), "an audience", Audience::ALL, Audience::name, problems),
+        stages: some_words(fields.take("stage"), "a stage", Stage::ALL, Stage::name, problems),
+        outcomes: some_words(fields.take("outcome"), "an outcome", Outcome::ALL, Outcome::name, problems),
+        intents: some_words(fields.take("intent"), "an intent", Intent::ALL, Intent::name, problems),
+        initiated_by: some_words(fields.take("initiated_by"), "an initiator", Initiator::ALL, Initiator::name, problems),
+        audience: some_words(fields.take("audience"), "an audience", Audience::ALL, Audience::name, problems),
         actor_kinds: Set::default(),
         texts: Vec::new(),
     };
@@ -82,10 +82,28 @@ pub(super) fn some_of<'n>(node: &'n Node, problems: &mut Problems) -> &'n [Node]
     elements
 }
 
-fn words<T: Word>(node: Option<&Node>, what: &str, all: &[T], name: fn(T) -> &'static str, problems: &mut Problems) -> Set<T> {
+fn some_words<T: Word>(
+    node: Option<&Node>,
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+    problems: &mut Problems,
+) -> Set<T> {
+    let elements = node.map(|node| some_of(node, problems)).unwrap_or_default();
+    words(elements, what, all, name, problems)
+}
+
+/// The set of the words of a list.
+pub(super) fn words<T: Word>(
+    elements: &[Node],
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+    problems: &mut Problems,
+) -> Set<T> {
     let mut set = Set::default();
     let names: Vec<&str> = all.iter().map(|value| name(*value)).collect();
-    for element in node.map(|node| some_of(node, problems)).unwrap_or_default() {
+    for element in elements {
         let word = element.word(what, &names, problems);
         if let Some(value) = all.iter().find(|value| word == Some(name(**value))) {
             set.insert(*value);
@@ -121,7 +139,7 @@ fn declared_texts(node: &Node, label: &str, known: &[String], problems: &mut Pro
 fn actor(node: &Node, filter: &mut Filter, problems: &mut Problems) {
     let Some(mut fields) = node.fields("`actor`", problems) else { return };
     let (kind, id) = (fields.take("kind"), fields.take("id"));
-    filter.actor_kinds = words(kind, "an actor's kind", ActorKind::ALL, ActorKind::name, problems);
+    filter.actor_kinds = some_words(kind, "an actor's kind", ActorKind::ALL, ActorKind::name, problems);
     filter.texts.extend(id.map(|node| (Field::ActorId, sorted_texts(node, problems))));
     not_empty(kind.or(id).is_some(), node, "`actor`", "`kind` or `id`", problems);
     fields.finish(problems);

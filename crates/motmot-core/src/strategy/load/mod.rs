@@ -1,14 +1,16 @@
 //! From the strategy file's text to a checked [`Strategy`], or to everything that is wrong with it.
 
 mod business;
+mod customer;
 mod filter;
 mod kind;
+mod levels;
 mod rule;
 
 use std::collections::BTreeMap;
 
 use self::filter::Scope;
-use super::{CirclePolicy, CyclePolicy, FilePolicy, Filter, Labels, Levels, Strategy};
+use super::{CyclePolicy, FilePolicy, Filter, Labels, Strategy};
 use crate::touchpoint::Touchpoint;
 use crate::yaml::{self, Fields, Node, Problems};
 
@@ -35,6 +37,7 @@ struct Declared {
     segments: Vec<String>,
     labels: Labels,
     business_hours: bool,
+    file: FilePolicy,
 }
 
 impl Strategy {
@@ -68,7 +71,11 @@ fn strategy(document: &Node, problems: &mut Problems) -> Option<Strategy> {
     let (calendar, business_hours) = business::calendar(&mut fields, problems);
     let labels = fields.take("labels").map_or_else(Labels::default, |node| labels(node, problems));
     let segments = fields.take("segments").map_or_else(|| vec![ONLY_SEGMENT.to_owned()], |node| segments(node, problems));
-    let declared = Declared { segments, labels, business_hours };
+    let file_node = fields.take("customer_file");
+    let file = customer::file(file_node, problems);
+    let circle = customer::circle(fields.take("circle"), file_node, file, problems);
+    let levels = levels::read(fields.take("levels"), problems);
+    let declared = Declared { segments, labels, business_hours, file };
     let cycles = cycles(&mut fields, &declared, problems);
     let rules = rules(&mut fields, &declared, problems);
     let limits = limits(fields.take("limits"), problems);
@@ -85,9 +92,9 @@ fn strategy(document: &Node, problems: &mut Problems) -> Option<Strategy> {
         reopen_window_ms: limits.reopen_window_ms,
         max_touchpoints: limits.max_touchpoints,
         max_moments: limits.max_moments,
-        customer_file: FilePolicy { cycles: 32, keep_ms: 90 * DAY_MS },
-        levels: Levels::default(),
-        circle: CirclePolicy::default(),
+        customer_file: declared.file,
+        levels,
+        circle,
         rules,
     };
     strategy.hash = super::hash::of(&strategy);

@@ -3,6 +3,7 @@
 use super::filter::{self, Scope};
 use super::{Declared, HOUR_MS, LONGEST_MS, kind, short_text};
 use crate::strategy::{Dimension, Filter, Kind, Paging, PerSegment, Rule, Severity, Side, words};
+use crate::touchpoint::Stage;
 use crate::yaml::{Fields, Node, Place, Problems, Value, listed};
 
 /// Who is paged where a rule names nobody.
@@ -29,6 +30,7 @@ pub(super) fn read(id: Option<&str>, mut fields: Fields<'_>, declared: &Declared
     let segments = filter::segments(filter_node, declared, problems);
     let values = Segmented { declared, segments };
     let kind = kind::read(&mut fields, &values, problems);
+    let filter = filter.map(|filter| contact(kind.as_ref(), filter));
     if let (Some(kind), Some(filter), Some(node)) = (&kind, &filter, filter_node) {
         kind::check_filter(kind, filter, node, problems);
     }
@@ -72,7 +74,15 @@ pub(super) fn read(id: Option<&str>, mut fields: Fields<'_>, declared: &Declared
     Some(rule)
 }
 
-/// Nobody can save a customer who has gone, nor undo a hand-over: such moments matter by their rate.
+/// The contact that `repeat_contact` measures from is a greeting, where the file names no stage.
+fn contact(kind: Option<&Kind>, mut filter: Filter) -> Filter {
+    if matches!(kind, Some(Kind::RepeatContact { .. })) && filter.stages.is_any() {
+        filter.stages.insert(Stage::Greeting);
+    }
+    filter
+}
+
+/// Nobody can save a customer who has gone, nor undo a hand-over or a second call: such moments matter by their rate.
 fn default_paging(kind: &Kind) -> Paging {
     match kind {
         Kind::Abandoned
@@ -88,7 +98,13 @@ fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> String {
     listed(all.iter().map(|value| name(*value)))
 }
 
-fn word<T: Copy>(node: &Node, what: &str, all: &[T], name: fn(T) -> &'static str, problems: &mut Problems) -> Option<T> {
+pub(super) fn word<T: Copy>(
+    node: &Node,
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+    problems: &mut Problems,
+) -> Option<T> {
     let names: Vec<&str> = all.iter().map(|value| name(*value)).collect();
     let word = node.word(what, &names, problems)?;
     all.iter().find(|value| name(**value) == word).copied()

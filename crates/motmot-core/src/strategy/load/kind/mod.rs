@@ -1,14 +1,18 @@
 //! A rule's kind and its parameters.
 
+mod contradiction;
+mod customer;
+
+pub(super) use contradiction::check_filter;
+
 use super::LONGEST_MS;
 use super::filter::{self, some_of};
 use super::rule::Segmented;
-use crate::strategy::{Demand, Filter, Kind, PerSegment, Set, Word};
-use crate::touchpoint::{ActorKind, Initiator, Intent, Outcome, Stage};
+use crate::strategy::{Demand, Filter, Kind, PerSegment};
 use crate::yaml::{Fields, Node, Problems, Value, listed, nearest};
 
-/// The kinds of this version.
-const KINDS: [&str; 11] = [
+/// The kinds.
+const KINDS: [&str; 15] = [
     "slow",
     "missing",
     "unmet",
@@ -20,13 +24,14 @@ const KINDS: [&str; 11] = [
     "handoffs",
     "lacking",
     "out_of_order",
+    "reopened",
+    "repeat_contact",
+    "no_follow_up",
+    "vicious_circle",
 ];
 
-/// Kinds that the design has and this version has not: a kind that is accepted and does nothing would be worse.
-const LATER: [&str; 4] = ["reopened", "repeat_contact", "no_follow_up", "vicious_circle"];
-
 /// Every parameter of any kind: one that a kind does not have is told as that.
-const PARAMETERS: [&str; 15] = [
+const PARAMETERS: [&str; 20] = [
     "from",
     "to",
     "limit",
@@ -42,11 +47,16 @@ const PARAMETERS: [&str; 15] = [
     "more_than",
     "demands",
     "before",
+    "by",
+    "need",
+    "level",
+    "failed",
+    "of",
 ];
 
 pub(super) fn read(fields: &mut Fields<'_>, values: &Segmented<'_>, problems: &mut Problems) -> Option<Kind> {
     let mend = format!("say what it flags: {}", listed(KINDS));
-    let name = fields.demand("kind", &mend, problems).and_then(|node| name(node, problems));
+    let name = fields.demand("kind", &mend, problems).and_then(|node| node.word("a kind of rule", &KINDS, problems));
     let Some(name) = name else {
         // Without the kind nobody can tell which parameters are right, so none is called wrong.
         for parameter in PARAMETERS {
@@ -67,22 +77,14 @@ pub(super) fn read(fields: &mut Fields<'_>, values: &Segmented<'_>, problems: &m
         "handoffs" => parameters.handoffs(),
         "lacking" => parameters.lacking(),
         "out_of_order" => parameters.out_of_order(),
+        "reopened" => parameters.reopened(),
+        "repeat_contact" => parameters.repeat_contact(),
+        "no_follow_up" => parameters.no_follow_up(),
+        "vicious_circle" => parameters.vicious_circle(),
         _ => None,
     };
     parameters.refuse_others();
     kind
-}
-
-fn name(node: &Node, problems: &mut Problems) -> Option<&'static str> {
-    if let Value::Scalar { text, .. } = &node.value
-        && let Some(later) = LATER.iter().find(|later| *later == text)
-    {
-        let known = listed(KINDS);
-        let message = format!("kind `{later}` is not in this version of motmot");
-        problems.report(node.place, message, format!("remove this rule until a version has it; the kinds now are {known}"));
-        return None;
-    }
-    node.word("a kind of rule", &KINDS, problems)
 }
 
 struct Parameters<'a, 'n, 'd> {
@@ -279,39 +281,4 @@ fn demand(node: &Node, problems: &mut Problems) -> Option<Demand> {
             None
         }
     }
-}
-
-/// Reports a `where` that contradicts the kind: such a rule could never flag anything.
-pub(super) fn check_filter(kind: &Kind, filter: &Filter, node: &Node, problems: &mut Problems) {
-    let contradictions: &[(bool, &str)] = match kind {
-        Kind::Slow { from, .. } => &[(!filter.meets(from), "`where` and `from` exclude each other")],
-        Kind::Unmet => {
-            &[(none_of(filter.outcomes, &[Outcome::Unmet, Outcome::PartlyMet]), "`outcome` must admit unmet or partly_met")]
-        }
-        Kind::Unverified { .. } => &[
-            (none_of(filter.stages, &[Stage::Fulfilment]), "`stage` must admit fulfilment: that is what is to be verified"),
-            (none_of(filter.outcomes, &[Outcome::Met, Outcome::PartlyMet]), "`outcome` must admit met or partly_met"),
-        ],
-        Kind::Unacknowledged { .. } => &[
-            (none_of(filter.intents, &[Intent::Complaint, Intent::Question]), "`intent` must admit complaint or question"),
-            (none_of(filter.initiated_by, &[Initiator::Customer]), "`initiated_by` must admit customer"),
-            (only(filter.outcomes, Outcome::Met), "`outcome` must admit another one than met"),
-        ],
-        Kind::Handoffs { .. } => {
-            &[(none_of(filter.actor_kinds, &[ActorKind::Person]), "`actor.kind` must admit person: persons are counted")]
-        }
-        _ => &[],
-    };
-    for (_, why) in contradictions.iter().filter(|(contradicts, _)| *contradicts) {
-        let message = format!("a rule of kind `{}` with this `where` can match nothing", kind.name());
-        problems.report(node.place, message, *why);
-    }
-}
-
-fn none_of<T: Word>(set: Set<T>, values: &[T]) -> bool {
-    !values.iter().any(|value| set.admits(*value))
-}
-
-fn only<T: Word>(set: Set<T>, value: T) -> bool {
-    !set.is_any() && set.without(value).is_any()
 }
