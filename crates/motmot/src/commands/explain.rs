@@ -129,13 +129,13 @@ impl Story<'_> {
         if after < 0 { words_of_millis(after) } else { format!("+{}", words_of_millis(after)) }
     }
 
-    /// The last instant at which the promise could still have been kept, where the rule has such a one: it is raised a millisecond later.
+    /// The last instant at which the promise could still have been kept, where the rule has such a one: it is the moment's own instant.
     fn deadline(&self) -> Option<Timestamp> {
         let has_one = matches!(
             &*self.moment.kind,
             "slow" | "missing" | "unverified" | "unacknowledged" | "broken_promise" | "no_follow_up"
         );
-        (has_one && self.moment.limit.is_some()).then(|| self.moment.raised_at.plus(-1))
+        (has_one && self.moment.limit.is_some()).then_some(self.moment.raised_at)
     }
 
     /// Why it was raised.
