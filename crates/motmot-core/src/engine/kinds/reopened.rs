@@ -65,7 +65,7 @@ impl Reopened {
         Some(Carried { rule: rule_key(rule), after, done: flagged || before.is_some_and(|carried| carried.done) })
     }
 
-    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
+    pub(super) fn opportunities(&self, out: &mut Vec<Opportunity>) {
         // what was done before and comes back is told by its flag
         out.extend(self.after.first().copied().map(Opportunity::at));
     }
