@@ -11,12 +11,12 @@ use super::level::level;
 use super::rules::{Breach, Case, Flag, cases};
 
 /// Until when the company still owes the customer something that the strategy speaks of: a promise, or a follow-up.
-pub(super) fn owed_until(cycle: &Cycle, strategy: &Strategy) -> i64 {
+pub(super) fn owed_until(cycle: &Cycle, flags: &[Flag], strategy: &Strategy) -> i64 {
     if !cycle.in_file() {
         return i64::MIN;
     }
     let promises = cases(cycle, strategy).flat_map(|case| case.promises_due()).max();
-    let follow_ups = cases(cycle, strategy).filter_map(|case| case.follow_up_over()).max();
+    let follow_ups = cases(cycle, strategy).filter_map(|case| case.follow_up_over(flags)).max();
     promises.max(follow_ups).unwrap_or(i64::MIN)
 }
 
@@ -106,8 +106,10 @@ impl Case<'_> {
         Some((due, self.first_of_the_customer(|at, t| at > close && at <= due && by.matches(t))))
     }
 
-    fn follow_up_over(&self) -> Option<i64> {
-        self.follow_up().map(|(due, met)| met.unwrap_or(due))
+    /// When it came in time, or else is due.
+    fn follow_up_over(&self, flags: &[Flag]) -> Option<i64> {
+        let due = self.owes_follow_up(flags)?;
+        Some(self.follow_up()?.1.unwrap_or(due))
     }
 
     /// Whether a follow-up was owed: the cycle closed with such a level. `flags` are those of the other kinds.

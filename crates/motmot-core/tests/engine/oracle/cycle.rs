@@ -102,7 +102,20 @@ impl Cycle {
             let position = t.segment.as_ref().and_then(declared).filter(|_| t.occurred_at.as_millis() <= self.at(0));
             position.map(|position| (t.occurred_at.as_millis(), position))
         };
-        let by_others = self.known.others.iter().flat_map(|other| &other.touchpoints).filter_map(named).max_by_key(|(at, _)| *at);
+        let named = |t: &Touchpoint<'_>| {
+            let _ = &named; /*TEMP*/
+            t.segment
+                .as_ref()
+                .and_then(declared)
+                .map(|p| ((t.occurred_at.as_millis(), xxhash_rust::xxh3::xxh3_64(strategy.segments[p].as_bytes())), p))
+        };
+        let by_others = self
+            .known
+            .others
+            .iter()
+            .filter(|o| o.began() < self.began())
+            .filter_map(|other| other.touchpoints.iter().rev().find_map(named))
+            .max_by_key(|(at, _)| *at);
         given.or(by_others.map(|(_, position)| position)).unwrap_or(strategy.segments.len() - 1)
     }
 
@@ -150,7 +163,7 @@ impl Cycle {
     /// moment has ended, nor before what the company still owes the customer is due.
     fn settled(&self, strategy: &Strategy) -> (Vec<Flag>, i64) {
         let mut flags = rules::flags(self, strategy);
-        let settled_at = prolonged(across::owed_until(self, strategy).max(self.base_final(strategy)), &flags);
+        let settled_at = prolonged(across::owed_until(self, &flags, strategy).max(self.base_final(strategy)), &flags);
         flags.retain(|flag| flag.raised_at <= settled_at);
         (flags, settled_at)
     }
