@@ -79,7 +79,7 @@ impl Bench {
         let creation = Creation { partitions, replication: 1 };
         let report =
             motmot_stream::create_and_check(&bench.kafka, &bench.topics, InputTimestamps::Producer, Some(creation)).unwrap();
-        assert_eq!((report.created.len(), report.differences.as_slice()), (3, [].as_slice()));
+        assert_eq!((report.created.len(), report.differences.as_slice()), (4, [].as_slice()));
         bench
     }
 
@@ -91,6 +91,7 @@ impl Bench {
             moments: format!("{name}.moments"),
             cycles: format!("{name}.cycles"),
             dead_letters: format!("{name}.dead"),
+            strategies: format!("{name}.strategies"),
         };
         Self { kafka: KafkaConfig { brokers: broker.to_owned(), properties: BTreeMap::new() }, topics, name, partitions }
     }

@@ -19,6 +19,7 @@ mod rows;
 mod source;
 mod spool;
 pub mod summary;
+mod swaps;
 mod table;
 mod tables;
 
@@ -31,3 +32,4 @@ pub use progress::{Progress, Report};
 pub use replay::{ReplayOptions, Replayed, gather, replay};
 pub use source::{Source, key_of};
 pub use summary::Summary;
+pub use swaps::{Schedule, Swap, SwapPoint};

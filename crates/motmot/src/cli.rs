@@ -110,7 +110,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         motmot replay --strategy strategy.yaml touchpoints.jsonl\n  \
         motmot replay --strategy strategy.yaml --mapping mapping.yaml calls.csv.gz --until end --out result\n  \
-        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z\n\n\
+        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z\n  \
+        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --with-swaps\n\n\
         A replay cannot page anybody: it writes files only.")]
     Replay(Replay),
     /// Computes the digest of the output topics, to compare with a replay's
@@ -162,6 +163,13 @@ pub(crate) enum Strategy {
         #[arg(long)]
         json: bool,
     },
+    /// Publishes a file for the workers and desks with strategy.source = "topic"
+    #[command(after_help = "Example:\n  motmot strategy publish strategy.yaml --config motmot.toml")]
+    Publish {
+        /// The strategy file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Prints the JSON Schema of the strategy file, for editors
     #[command(after_help = "Example:\n  motmot strategy schema > strategy.schema.json")]
     Schema,
@@ -206,6 +214,13 @@ pub(crate) struct Replay {
     /// Where the clock stands at the end: at the `last` arrival, at the `end` of every deadline, or at an instant
     #[arg(long, value_name = "last|end|INSTANT", default_value = "last")]
     pub(crate) until: String,
+    /// Puts another strategy in force at an instant of arrival, as often as needed, in any order
+    #[arg(long = "swap", value_name = "INSTANT=FILE")]
+    pub(crate) swaps: Vec<String>,
+    /// Swaps strategies where the workers of worker.group did, as topics.strategies has it; --strategy is for partitions that they
+    /// never swapped
+    #[arg(long, requires = "topic", conflicts_with = "swaps")]
+    pub(crate) with_swaps: bool,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Summary::Table)]
     pub(crate) summary: Summary,

@@ -11,6 +11,7 @@ mod roles;
 mod show_config;
 mod sources;
 mod strategy;
+mod swaps;
 mod topic;
 mod topics;
 

@@ -50,6 +50,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("topics.moments", "motmot.moments", Form::Text, "output: the table of critical moments"),
     setting("topics.cycles", "motmot.cycles", Form::Text, "output: the table of service cycles"),
     setting("topics.dead_letters", "motmot.dead-letters", Form::Text, "output: records that are no touchpoints"),
+    setting(
+        "topics.strategies",
+        "motmot.strategies",
+        Form::Text,
+        "strategies by name and hash, and where each partition went over to which",
+    ),
     setting("topics.partitions", "8", Form::Number(1, 10_000), "partitions of the topics that `motmot topics --create` makes"),
     setting(
         "topics.replication",
