@@ -90,9 +90,7 @@ impl Case<'_> {
                     && touchpoints[i].actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Person && actor.id.is_some())
             }),
             Kind::Lacking { .. } | Kind::OutOfOrder { .. } => any(&meant),
-            Kind::Reopened { after, by } => {
-                any(&|i| ends_it(&touchpoints[i], after.as_ref())) || /*TEMP*/ (any(&|i| by.matches(&touchpoints[i]) && meant(i)) && self.cycle.earlier.iter().any(|t| ends_it(t, after.as_ref())))
-            }
+            Kind::Reopened { after, .. } => any(&|i| ends_it(&touchpoints[i], after.as_ref())),
             Kind::RepeatContact { .. } => self.cycle.in_file() && self.cycle.instance == 1 && any(&meant),
             Kind::NoFollowUp { .. } => self.owes_follow_up(flags).is_some(),
             Kind::ViciousCircle { .. } => self.cycle.in_file() && meant(0),

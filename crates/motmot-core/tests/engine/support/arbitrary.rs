@@ -59,7 +59,7 @@ const RULES: [&str; 43] = [
     "kind: repeat_contact, within: {L}, need: any, where: {stage: [fulfilment, verification]}, {R}",
     "kind: no_follow_up, within: {L}",
     "kind: no_follow_up, within: {vip: 20s, regular: {L}}, level: [failed, satisfying, added_value], hours: business",
-    "kind: no_follow_up, within: {L}, level: [basic, failed], by: {stage: verification}, {R}",
+    "kind: no_follow_up, within: {L}, level: [basic, failed], by: {stage: verification}",
     "kind: no_follow_up, within: {L}, {W}",
     "kind: vicious_circle, failed: 1, of: 1, {R}",
     "kind: vicious_circle, failed: 2, of: 2",
