@@ -11,6 +11,7 @@ use motmot_core::engine::{BoxError, NoCold, Position};
 use motmot_core::{Engine, Strategy, Timestamp, Touchpoint, Verdict};
 
 use crate::error::ArchiveError;
+use crate::origin::Numbers;
 use crate::rows::Rows;
 use crate::summary::InputCounts;
 use crate::swaps::{Schedule, Swap};
@@ -84,6 +85,13 @@ impl Folder {
             counts: InputCounts::default(),
             since_advance: 0,
         })
+    }
+
+    /// The same, for records of this partition: the rows name their offsets as evidence.
+    #[must_use]
+    pub fn of_partition(mut self, partition: i32) -> Self {
+        self.tables.set_numbers(Numbers::Offsets(partition));
+        self
     }
 
     /// Folds the next touchpoint.

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::ArchiveError;
+use crate::origin::Numbers;
 use crate::rows::Rows;
 use crate::summary::{CycleCounts, MomentCounts};
 
@@ -55,6 +56,11 @@ impl Tables {
         }
     }
 
+    /// Says what the numbers of the evidence are.
+    pub(crate) fn set_numbers(&mut self, numbers: Numbers) {
+        self.rows.iter_mut().for_each(|rows| rows.numbers = numbers);
+    }
+
     /// Notes where a cycle stands that has no row in the table, or an older one: it is not final yet.
     pub(crate) fn live(&mut self, key: &str, cycle_id: &str, state: CycleState) {
         cycle_key(key, cycle_id, &mut self.key);
@@ -92,7 +98,7 @@ impl Tables {
 }
 
 impl Sink for Tables {
-    fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
+    fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64]) {
         let counts = moment.state != MomentState::Retracted;
         self.datum.clear();
         let written = self.writer.moment(moment, &mut self.datum);
@@ -106,12 +112,12 @@ impl Sink for Tables {
             None => self.moments.remove(&id),
         };
         if let Some(rows) = &mut self.rows {
-            let kept = rows.moment(moment, counts);
+            let kept = rows.moment(moment, evidence, counts);
             self.keep(kept);
         }
     }
 
-    fn cycle(&mut self, cycle: &CycleRecord<'_>, _: &[i64]) {
+    fn cycle(&mut self, cycle: &CycleRecord<'_>, evidence: &[i64]) {
         let counts = cycle.state != CycleState::Merged;
         self.datum.clear();
         let written = self.writer.cycle(cycle, &mut self.datum);
@@ -124,7 +130,7 @@ impl Sink for Tables {
             self.cycles.remove(&id);
         }
         if let Some(rows) = &mut self.rows {
-            let kept = rows.cycle(cycle, &self.key, counts);
+            let kept = rows.cycle(cycle, &self.key, evidence, counts);
             self.keep(kept);
         }
     }

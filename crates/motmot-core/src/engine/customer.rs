@@ -116,6 +116,14 @@ impl<C: Cold> Engine<C> {
         Ok(())
     }
 
+    /// Has what the key's cycles know of each other made anew before it is used again.
+    pub(super) fn ask_again(&mut self, key: &str) {
+        let slot = self.shelf.find(RowId { key, cycle_id: None });
+        if let Some(customer) = slot.and_then(|slot| self.shelf.customer_mut(slot)) {
+            customer.file.stale = true;
+        }
+    }
+
     /// Takes a cycle out of its customer's file: it is none any more.
     pub(super) fn strike_out(&mut self, key: &str, id: &str, instance: i32) {
         let Some(slot) = self.shelf.find(RowId { key, cycle_id: None }) else { return };

@@ -219,8 +219,9 @@ impl File {
                 continue;
             }
             let facts = &entry.facts;
-            if position < own {
-                known.segment = known.segment.max(facts.segment);
+            // of two that name one at the same instant, the cycle that began later
+            if position < own && facts.segment.map(|(at, _)| at) >= known.segment.map(|(at, _)| at) {
+                known.segment = facts.segment;
             }
             if entry.instance == 1 {
                 let repeated = facts.contacts.iter().filter(|(rule, at)| {

@@ -358,11 +358,9 @@ impl<C: Cold> Engine<C> {
             return Ok(Some(slot));
         }
         let slot = self.fetch(row)?;
-        if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed)
-            && let Some(customer) = self.load_customer(row.key)?
-            && let Some(customer) = self.shelf.customer_mut(customer)
-        {
-            customer.file.stale = true;
+        if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed) {
+            self.load_customer(row.key)?;
+            self.ask_again(row.key);
         }
         Ok(slot)
     }

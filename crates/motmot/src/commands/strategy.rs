@@ -1,12 +1,16 @@
 //! `motmot strategy`: checks and compares strategy files, prints their schema, and loads one for every other command.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use motmot_core::Strategy;
 use motmot_core::strategy::diff::Change;
+use motmot_stream::strategies::{self, Loaded};
 
-use crate::cli;
+use super::clients;
+use crate::cli::{self, Settings};
+use crate::config::Config;
 use crate::failure::{AlreadyTold, Usage};
 use crate::output;
 
@@ -24,15 +28,29 @@ fn read(path: &Path) -> anyhow::Result<String> {
         .map_err(|error| Usage(format!("the strategy {} cannot be read: {error}; is the path right?", path.display())).into())
 }
 
-pub(super) fn run(command: &cli::Strategy) -> anyhow::Result<()> {
+pub(super) fn run(settings: &Settings, command: &cli::Strategy) -> anyhow::Result<()> {
     match command {
         cli::Strategy::Schema => output::text(motmot_core::strategy::SCHEMA).context("the schema cannot be written"),
+        cli::Strategy::Publish { file } => publish(&settings.load()?, file),
         cli::Strategy::Check { files, explain } => {
             let good = files.iter().map(|file| check(file, *explain)).collect::<anyhow::Result<Vec<_>>>()?;
             if good.into_iter().all(|good| good) { Ok(()) } else { Err(AlreadyTold.into()) }
         }
         cli::Strategy::Diff { old, new, json } => diff(old, new, *json),
     }
+}
+
+/// Writes a good file where workers and desks with `strategy.source = "topic"` find it.
+fn publish(config: &Config, path: &Path) -> anyhow::Result<()> {
+    let (strategy, text) = load(path)?;
+    let topic = clients::topics(config).strategies;
+    let (name, hash) = (strategy.name.clone(), strategy.hash);
+    let loaded = Loaded::new(Arc::new(strategy), text);
+    let records =
+        [(strategies::text_key(loaded.id), loaded.text.as_str()), (strategies::current_key(&name), loaded.text.as_str())];
+    strategies::publish(&clients::kafka(config), &topic, &records)?;
+    output::line(format!("strategy {name}, version {hash:016x}, is published in {topic}"))?;
+    Ok(())
 }
 
 /// Tells what a file holds, or what is wrong with it; whether it is good.

@@ -70,7 +70,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "log_append: the input topic must carry the broker's clock; producer: you vouch for the producers' clocks",
     ),
     setting("input.schemas", "", Form::MaybeText, "files of newer writers' Avro schemas, separated by commas"),
+    setting(
+        "strategy.source",
+        "file",
+        Form::Word(&["file", "topic"]),
+        "file: strategy.file, looked at every second and on SIGHUP; topic: what was published under strategy.name",
+    ),
     setting("strategy.file", "strategy.yaml", Form::Text, "the service strategy"),
+    setting("strategy.name", "", Form::MaybeText, "with strategy.source = topic: the name of the strategy to follow"),
     setting("worker.group", "motmot", Form::Text, "the consumer group of all workers of one installation"),
     setting(
         "worker.instance",

@@ -235,8 +235,8 @@ impl Memory {
             OfKind::Promises(memory) => memory.opportunities(&moving, out),
             OfKind::Abandoned(memory) => memory.opportunities(&moving, out),
             OfKind::Handoffs(memory) => memory.opportunities(&moving, out),
-            OfKind::OutOfOrder(memory) => memory.opportunities(&moving, out),
-            OfKind::Reopened(memory) => memory.opportunities(&moving, out),
+            OfKind::OutOfOrder(memory) => memory.opportunities(out),
+            OfKind::Reopened(memory) => memory.opportunities(out),
             OfKind::Repeat(memory) => memory.opportunities(&moving, out),
             OfKind::Answers(memory) => memory.opportunities(&moving, out),
         }

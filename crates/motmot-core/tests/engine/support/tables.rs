@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use motmot_core::cycle::{CycleRecord, CycleState, Judgement};
+use motmot_core::cycle::{CycleRecord, CycleState, Judgement, VerdictRecord};
 use motmot_core::engine::Sink;
 use motmot_core::moment::{Moment, MomentState};
 
@@ -114,7 +114,8 @@ pub(crate) fn cycle_row(cycle: &CycleRecord<'_>) -> Row {
         "key": cycle.key, "instance": cycle.instance, "state": cycle.state, "final": cycle.is_final, "customer_id": cycle.customer_id,
         "segment": cycle.segment, "audience": cycle.audience, "site": cycle.site, "channel": cycle.channel,
         "opened_at": cycle.opened_at, "closed_at": cycle.closed_at, "final_at": cycle.final_at, "outcome": cycle.outcome,
-        "truncated": cycle.truncated, "needs": needs.collect::<Vec<_>>().join("; "),
+        "truncated": cycle.truncated, "serves": cycle.serves,
+        "verdict_details": cycle.verdicts.iter().map(verdict_details).collect::<Vec<_>>().join("; "), "needs": needs.collect::<Vec<_>>().join("; "),
         "touchpoints": touchpoints.collect::<Vec<_>>().join(" "), "moments": moments.collect::<Vec<_>>().join("; "),
         "level": cycle.level, "customer_file": cycle.customer_file, "circle": cycle.circle,
         "verdicts": verdicts.collect::<Vec<_>>().join("; "),
@@ -124,6 +125,13 @@ pub(crate) fn cycle_row(cycle: &CycleRecord<'_>) -> Row {
 /// One verdict in a cycle's row.
 pub(crate) fn verdict_words(rule: &str, need: Option<&str>, judgement: Judgement) -> String {
     format!("{rule} {} {judgement}", need.unwrap_or("-"))
+}
+
+/// One verdict with all that a script may expect of it.
+fn verdict_details(verdict: &VerdictRecord<'_>) -> String {
+    let VerdictRecord { rule, need, judgement, observed, limit, .. } = verdict;
+    let at = verdict.at.as_millis();
+    format!("{rule} {} {judgement} {} {} {at} {}", need.say(), observed.say(), limit.say(), verdict.stage)
 }
 
 /// One need in a cycle's row.
