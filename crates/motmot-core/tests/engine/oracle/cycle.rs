@@ -93,30 +93,19 @@ impl Cycle {
         strategy.cycles.iter().find(|policy| policy.filter.matches(&self.touchpoints[0])).expect("the last one matches all")
     }
 
-    /// The position of the cycle's segment in the strategy's list.
-    pub(super) fn segment(&self, strategy: &Strategy) -> usize {
+    /// The latest declared segment that its touchpoints name, by its position in the strategy's list, and when.
+    fn named_segment(&self, strategy: &Strategy) -> Option<(i64, usize)> {
         let declared = |text: &Text<'_>| strategy.segments.iter().position(|s| s == text.as_str());
-        let given = self.touchpoints.iter().rev().find_map(|t| t.segment.as_ref().and_then(declared));
-        // Of two that were named at one instant, that of the cycle that began later.
-        let named = |t: &Touchpoint<'_>| {
-            let position = t.segment.as_ref().and_then(declared).filter(|_| t.occurred_at.as_millis() <= self.at(0));
-            position.map(|position| (t.occurred_at.as_millis(), position))
-        };
-        let named = |t: &Touchpoint<'_>| {
-            let _ = &named; /*TEMP*/
-            t.segment
-                .as_ref()
-                .and_then(declared)
-                .map(|p| ((t.occurred_at.as_millis(), xxhash_rust::xxh3::xxh3_64(strategy.segments[p].as_bytes())), p))
-        };
-        let by_others = self
-            .known
-            .others
-            .iter()
-            .filter(|o| o.began() < self.began())
-            .filter_map(|other| other.touchpoints.iter().rev().find_map(named))
-            .max_by_key(|(at, _)| *at);
-        given.or(by_others.map(|(_, position)| position)).unwrap_or(strategy.segments.len() - 1)
+        let named = |t: &Touchpoint<'_>| Some((t.occurred_at.as_millis(), t.segment.as_ref().and_then(declared)?));
+        self.touchpoints.iter().rev().find_map(named)
+    }
+
+    /// The position of the cycle's segment: its own, else the latest of the customer's cycles that began before, else the default.
+    pub(super) fn segment(&self, strategy: &Strategy) -> usize {
+        let before = self.known.others.iter().filter(|other| other.began() < self.began());
+        // Of two that were named at one instant the last is meant: that of the cycle that began later.
+        let of_customer = || before.filter_map(|other| other.named_segment(strategy)).max_by_key(|(at, _)| *at);
+        self.named_segment(strategy).or_else(of_customer).map_or(strategy.segments.len() - 1, |(_, position)| position)
     }
 
     /// Whether it is in its customer's file.
