@@ -150,6 +150,8 @@ impl File {
     pub(super) fn enter(&mut self, id: &str, instance: i32, facts: Facts) -> Entered {
         let known = self.position(id, instance);
         if let Some(entry) = known.and_then(|position| self.entries.get_mut(position)) {
+            // One that came back after it was forgotten takes the place of the first, and is not settled.
+            entry.end = None;
             if entry.facts == facts {
                 // another live cycle may ask for its end, which may have changed all the same
                 let others_live = self.live().nth(1).is_some();

@@ -11,12 +11,12 @@ use super::level::level;
 use super::rules::{Breach, Case, Flag, cases};
 
 /// Until when the company still owes the customer something that the strategy speaks of: a promise, or a follow-up.
-pub(super) fn owed_until(cycle: &Cycle, strategy: &Strategy) -> i64 {
+pub(super) fn owed_until(cycle: &Cycle, flags: &[Flag], strategy: &Strategy) -> i64 {
     if !cycle.in_file() {
         return i64::MIN;
     }
-    let promises = cases(cycle, strategy).flat_map(|case| case.promises_due()).max();
-    let follow_ups = cases(cycle, strategy).filter_map(|case| case.follow_up_over()).max();
+    let promises = cases(cycle, strategy).flat_map(|case| case.promises_over()).max();
+    let follow_ups = cases(cycle, strategy).filter_map(|case| case.follow_up_over(flags)).max();
     promises.max(follow_ups).unwrap_or(i64::MIN)
 }
 
@@ -87,12 +87,17 @@ impl Case<'_> {
         Some(Flag { measured: Some((own.0 - latest, Some(within))), ..flag })
     }
 
-    /// Every instant at which a promise that the rule is about is due.
-    fn promises_due(&self) -> Vec<i64> {
+    /// Until when each promise that the rule is about holds its cycle: until it is kept, or else due.
+    fn promises_over(&self) -> Vec<i64> {
         let Kind::BrokenPromise { promises, limit_ms, business_hours } = &self.rule.kind else { return Vec::new() };
         let given = self.matching().flat_map(|i| &self.touchpoints[i].promises);
         let meant = given.filter(|given| promises.is_empty() || promises.iter().any(|kind| kind == given.kind.as_str()));
-        meant.map(|promise| self.due(promise.due_at.as_millis(), limit_ms.of(self.segment), *business_hours)).collect()
+        let over = meant.map(|promise| {
+            let due = self.due(promise.due_at.as_millis(), limit_ms.of(self.segment), *business_hours);
+            let kept = self.first_of_the_customer(|_, t| t.kept_promises.contains(&promise.promise_id));
+            kept.map_or(due, |kept| kept.min(due))
+        });
+        over.collect()
     }
 
     /// Until when the follow-up is due, and when it came in time.
@@ -106,8 +111,10 @@ impl Case<'_> {
         Some((due, self.first_of_the_customer(|at, t| at > close && at <= due && by.matches(t))))
     }
 
-    fn follow_up_over(&self) -> Option<i64> {
-        self.follow_up().map(|(due, met)| met.unwrap_or(due))
+    /// When it came in time, or else is due.
+    fn follow_up_over(&self, flags: &[Flag]) -> Option<i64> {
+        let due = self.owes_follow_up(flags)?;
+        Some(self.follow_up()?.1.unwrap_or(due))
     }
 
     /// Whether a follow-up was owed: the cycle closed with such a level. `flags` are those of the other kinds.
@@ -124,8 +131,7 @@ impl Case<'_> {
         if self.follow_up()?.1.is_some() {
             return None;
         }
-        let cure = self.rule.recovers_by.as_ref().unwrap_or(by);
-        let cured_at = self.first_of_the_customer(|at, t| at > due && cure.matches(t));
+        let cured_at = self.first_of_the_customer(|at, t| at > due && by.matches(t));
         Some(Flag { cured_at, ..self.flag(0, None, None, Breach::by_deadline(due)) })
     }
 

@@ -52,19 +52,20 @@ impl Customer {
     pub(super) fn cycles(&self, key: &str, strategy: &Strategy) -> Vec<Cycle> {
         let mut cycles: Vec<Cycle> = self.identified.values().flat_map(|i| i.past.iter().chain(&i.current)).cloned().collect();
         cycles.extend(self.assembled.cycles(key, strategy));
-        let strangers: Vec<Cycle> = cycles
-            .iter()
-            .filter(|cycle| cycle.in_file())
-            .map(|cycle| Cycle { known: Known::default(), ..cycle.clone() })
-            .collect();
+        // One that came back after it was forgotten has the name of the first, and takes its place in the file.
+        let mut file: BTreeMap<(String, i32), Cycle> = BTreeMap::new();
+        for cycle in &cycles {
+            file.extend(cycle.in_file().then(|| (cycle.name(), Cycle { known: Known::default(), ..cycle.clone() })));
+        }
+        let strangers: Vec<Cycle> = file.into_values().collect();
         for cycle in cycles.iter_mut().filter(|cycle| !cycle.closed) {
             cycle.known = Known { others: seen_by(cycle, &strangers, strategy), ends: Vec::new() };
         }
-        let mut ends: Vec<End> = cycles.iter().filter(|cycle| cycle.in_file()).map(|cycle| cycle.end(strategy)).collect();
-        ends.sort();
+        let ended = cycles.iter().filter(|cycle| cycle.in_file()).map(|cycle| (cycle.name(), cycle.end(strategy)));
+        let ends: BTreeMap<(String, i32), End> = ended.collect();
         for cycle in cycles.iter_mut().filter(|cycle| !cycle.closed) {
-            let sees = |end: &&End| cycle.known.others.iter().any(|other| other.name() == end.name);
-            cycle.known.ends = ends.iter().filter(sees).cloned().collect();
+            cycle.known.ends = cycle.known.others.iter().filter_map(|other| ends.get(&other.name()).cloned()).collect();
+            cycle.known.ends.sort();
         }
         cycles
     }

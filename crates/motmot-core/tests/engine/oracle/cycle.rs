@@ -93,17 +93,19 @@ impl Cycle {
         strategy.cycles.iter().find(|policy| policy.filter.matches(&self.touchpoints[0])).expect("the last one matches all")
     }
 
-    /// The position of the cycle's segment in the strategy's list.
-    pub(super) fn segment(&self, strategy: &Strategy) -> usize {
+    /// The latest declared segment that its touchpoints name, by its position in the strategy's list, and when.
+    fn named_segment(&self, strategy: &Strategy) -> Option<(i64, usize)> {
         let declared = |text: &Text<'_>| strategy.segments.iter().position(|s| s == text.as_str());
-        let given = self.touchpoints.iter().rev().find_map(|t| t.segment.as_ref().and_then(declared));
-        // Of two that were named at one instant, that of the cycle that began later.
-        let named = |t: &Touchpoint<'_>| {
-            let position = t.segment.as_ref().and_then(declared).filter(|_| t.occurred_at.as_millis() <= self.at(0));
-            position.map(|position| (t.occurred_at.as_millis(), position))
-        };
-        let by_others = self.known.others.iter().flat_map(|other| &other.touchpoints).filter_map(named).max_by_key(|(at, _)| *at);
-        given.or(by_others.map(|(_, position)| position)).unwrap_or(strategy.segments.len() - 1)
+        let named = |t: &Touchpoint<'_>| Some((t.occurred_at.as_millis(), t.segment.as_ref().and_then(declared)?));
+        self.touchpoints.iter().rev().find_map(named)
+    }
+
+    /// The position of the cycle's segment: its own, else the latest of the customer's cycles that began before, else the default.
+    pub(super) fn segment(&self, strategy: &Strategy) -> usize {
+        let before = self.known.others.iter().filter(|other| other.began() < self.began());
+        // Of two that were named at one instant the last is meant: that of the cycle that began later.
+        let of_customer = || before.filter_map(|other| other.named_segment(strategy)).max_by_key(|(at, _)| *at);
+        self.named_segment(strategy).or_else(of_customer).map_or(strategy.segments.len() - 1, |(_, position)| position)
     }
 
     /// Whether it is in its customer's file.
@@ -150,7 +152,7 @@ impl Cycle {
     /// moment has ended, nor before what the company still owes the customer is due.
     fn settled(&self, strategy: &Strategy) -> (Vec<Flag>, i64) {
         let mut flags = rules::flags(self, strategy);
-        let settled_at = prolonged(across::owed_until(self, strategy).max(self.base_final(strategy)), &flags);
+        let settled_at = prolonged(across::owed_until(self, &flags, strategy).max(self.base_final(strategy)), &flags);
         flags.retain(|flag| flag.raised_at <= settled_at);
         (flags, settled_at)
     }
