@@ -45,14 +45,15 @@ fn id(text: &str) -> StrategyId {
     StrategyId::of(&load(text), text)
 }
 
-/// Cycles that wait for their fulfilment, since ten minutes or more.
+/// Cycles that wait for their fulfilment, since ten minutes or more; every tenth customer has left, and that cycle is final.
 fn live(numbers: std::ops::Range<i64>, begin: i64) -> Vec<Out> {
     let mut writer = Writer::new();
     let mut records = Vec::new();
     for number in numbers {
         let (key, cycle) = (format!("customer-{}", number / 2), format!("cycle-{number}"));
         let at = begin + number;
-        for (stage, at) in [(Stage::Greeting, at), (Stage::NeedDetection, at + 10)] {
+        let left = (number % 10 == 0).then_some((Stage::Farewell, at + 20));
+        for (stage, at) in [(Stage::Greeting, at), (Stage::NeedDetection, at + 10)].into_iter().chain(left) {
             records.push(service::out(&mut writer, &key, &service::touchpoint(&cycle, stage, at), at));
         }
     }
@@ -198,7 +199,7 @@ impl Installation {
         };
         let digest = self.say(&["digest"]);
         assert!(digest.contains(&replay(&["--with-swaps"])), "motmot digest says {digest}");
-        assert!(!digest.contains(&replay(&[])), "were the swaps left out, it would show");
+        assert!(!digest.contains(&replay(&[])), "were the swaps left out, it would show: what was final keeps its strategy");
     }
 }
 

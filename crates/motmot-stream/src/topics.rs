@@ -36,9 +36,6 @@ pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
     let timestamps = *timestamps;
     let broker = Broker::connect(kafka)?;
     let partitions = broker.partitions(&names.touchpoints)?.ok_or_else(|| broker.missing(&names.touchpoints))?;
-    if broker.partitions(&names.strategies)?.is_none() {
-        return Err(broker.missing(&names.strategies));
-    }
     for output in outputs(names) {
         let found = broker.partitions(output)?.ok_or_else(|| broker.missing(output))?;
         if found != partitions {
@@ -46,6 +43,7 @@ pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
             return Err(WorkerError::PartitionCount { topic: output.to_owned(), found, input, expected: partitions });
         }
     }
+    broker.partitions(&names.strategies)?.ok_or_else(|| broker.missing(&names.strategies))?;
     if config.is_mock_cluster {
         return Ok(Input { partitions, topic_id: String::new(), max_message_bytes: MIN_MESSAGE_BYTES });
     }

@@ -12,6 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::assign;
 use super::partition::{Partition, Tick};
 use super::rebalance::{Group, Rebalance};
+use super::swap::Swap;
 use crate::client;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
@@ -370,7 +371,8 @@ impl<'s> Session<'s> {
             let lag =
                 high_watermark(self.consumer.client(), &self.topic, partition.number()).map_or(0, |end| end - partition.next());
             self.is_far_behind |= lag > FAR_BEHIND;
-            if lag <= 0 {
+            // What a swap raises has been due for as long as its cycle is old.
+            if lag <= 0 && partition.swap == Swap::None {
                 // A deadline's moment is caused by its deadline, any other by a record, none of which came before the oldest one here.
                 let oldest = partition.oldest_arrival.unwrap_or(i64::MIN);
                 for (_, raised_at) in told.raised.iter().filter(|(number, _)| *number == partition.number()) {
