@@ -119,7 +119,7 @@ pub(crate) enum Command {
         motmot report --strategy strategy.yaml --replayed result --rule wait-60 --by month,segment --out waits.csv\n  \
         motmot report --config motmot.toml --since 2026-03-01 --until 2026-04-01 --out march.html\n\n\
         Without files and without --replayed it reads the topic of cycles. Columns: rule, team, day, week, month, stage, dimension, side,\n\
-        channel, site, segment, need. A period is when the cycles began. docs/report.md says what each figure means.")]
+        channel, audience, site, segment, need. A period is when the cycles began. docs/report.md says what each figure means.")]
     Report(Report),
     /// Tells the story of one moment: the rule, the touchpoints, the deadline, and what became of it
     #[command(
