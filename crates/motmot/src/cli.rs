@@ -262,7 +262,7 @@ pub(crate) struct Report {
     #[arg(long, value_name = "NAME")]
     pub(crate) time_zone: Option<String>,
     /// How many critical cycles the process chain shows as examples
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) examples: usize,
     /// The form; if not given, by the ending of --out, else a table
     #[arg(long, value_enum)]
