@@ -89,7 +89,8 @@ impl Numbers {
                 let of_one_file = parts.chunk_by(|(a, _), (b, _)| a == b);
                 of_one_file
                     .filter_map(|part| {
-                        let rows: Vec<i64> = part.iter().map(|(_, row)| *row).collect();
+                        let mut rows: Vec<i64> = part.iter().map(|(_, row)| *row).collect();
+                        rows.dedup(); // of a mapped file one row gives several touchpoints
                         part.first().map(|(file, _)| write(*file, &rows))
                     })
                     .collect()
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn evidence_names_file_and_row_or_partition_and_offset() {
         let at = |file, row| Place::new(Timestamp::MIN, file, row, 3).row();
-        let texts = Numbers::Rows.texts(&[at(0, 17), at(0, 18), at(65_535, (1 << 40) - 1)]);
+        let texts = Numbers::Rows.texts(&[at(0, 17), at(0, 17), at(0, 18), at(65_535, (1 << 40) - 1)]);
         assert_eq!(texts, ["0:17,18", "65535:1099511627775"]);
         let files = Origins::Files(vec!["january.csv".to_owned(), "february.csv".to_owned()]);
         assert_eq!(files.words(&texts[0]), "january.csv: rows 17, 18");

@@ -120,7 +120,7 @@ pub(crate) enum Command {
         motmot report --strategy strategy.yaml --replayed result --rule wait-60 --by month,segment --out waits.csv\n  \
         motmot report --config motmot.toml --since 2026-03-01 --until 2026-04-01 --out march.html\n\n\
         Without files and without --replayed it reads the topic of cycles. Columns: rule, team, day, week, month, stage, dimension, side,\n\
-        channel, site, segment, need. A period is when the cycles began. docs/report.md says what each figure means.")]
+        channel, audience, site, segment, need. A period is when the cycles began. docs/report.md says what each figure means.")]
     Report(Report),
     /// Tells the story of one moment: the rule, the touchpoints, the deadline, and what became of it
     #[command(
@@ -290,7 +290,7 @@ pub(crate) struct Report {
     #[arg(long, value_name = "NAME")]
     pub(crate) time_zone: Option<String>,
     /// How many critical cycles the process chain shows as examples
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) examples: usize,
     /// The form; if not given, by the ending of --out, else a table
     #[arg(long, value_enum)]

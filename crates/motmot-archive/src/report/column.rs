@@ -27,6 +27,8 @@ pub enum Column {
     Side,
     /// The verdict's touchpoint's channel.
     Channel,
+    /// The cycle's audience: external, or internal.
+    Audience,
     /// The cycle's site.
     Site,
     /// The customer's segment.
@@ -42,7 +44,7 @@ const SEVERAL: &str = "(several)";
 
 impl Column {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Rule,
         Self::Team,
         Self::Day,
@@ -52,6 +54,7 @@ impl Column {
         Self::Dimension,
         Self::Side,
         Self::Channel,
+        Self::Audience,
         Self::Site,
         Self::Segment,
         Self::Need,
@@ -70,6 +73,7 @@ impl Column {
             Self::Dimension => "dimension",
             Self::Side => "side",
             Self::Channel => "channel",
+            Self::Audience => "audience",
             Self::Site => "site",
             Self::Segment => "segment",
             Self::Need => "need",
@@ -84,7 +88,7 @@ impl Column {
 
     /// Whether all verdicts of a cycle have the same value.
     const fn is_of_cycle(self) -> bool {
-        matches!(self, Self::Day | Self::Week | Self::Month | Self::Site | Self::Segment)
+        matches!(self, Self::Day | Self::Week | Self::Month | Self::Audience | Self::Site | Self::Segment)
     }
 
     const fn slot(self) -> usize {
@@ -165,6 +169,7 @@ impl Cells {
     pub(super) fn cycle(&mut self, cycle: &CycleRecord<'_>, asked: &[Column], zone: Tz, names: &mut Names) {
         for column in asked.iter().copied().filter(|column| column.is_of_cycle()) {
             let value = match column {
+                Column::Audience => names.number(cycle.audience.name()),
                 Column::Site => names.number(&cycle.site),
                 Column::Segment => names.number(&cycle.segment),
                 date => {

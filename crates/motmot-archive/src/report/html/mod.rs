@@ -6,6 +6,7 @@ mod plots;
 
 use std::fmt::Write as _;
 
+use motmot_core::Timestamp;
 use motmot_core::cycle::Level;
 
 use self::buckets::Period;
@@ -65,9 +66,14 @@ fn section(id: &str, heading: &str, what: &str, out: &mut String) {
 fn heading(programme: &Programme, title: &str, out: &mut String) {
     let counts = &programme.counts;
     let _ = write!(out, "<header><h1>{}</h1>", escaped(title));
+    let minute = |at: &Timestamp| at.to_string().get(..16).unwrap_or_default().replace('T', " ");
     let span = match &programme.span {
         Some((first, last)) => {
-            format!("Cycles that began {first} to {last}, with the days of {}.", programme.question.zone.name())
+            let days = match programme.question.zone {
+                chrono_tz::Tz::UTC => String::new(),
+                zone => format!(", days as in {}", zone.name()),
+            };
+            format!("Cycles that began {} to {} UTC{days}.", minute(first), minute(last))
         }
         None => "There is no final cycle here, and only final ones have verdicts.".to_owned(),
     };
@@ -81,6 +87,7 @@ fn heading(programme: &Programme, title: &str, out: &mut String) {
     let cycles = &programme.cycles;
     let good: u64 = [Level::Satisfying, Level::AddedValue, Level::Unforgettable].iter().map(|level| cycles.of(*level)).sum();
     let share = |part: u64, of: u64| if of > 0 { percent(part as f64 / of as f64) } else { "–".to_owned() };
+    out.push_str("<dl class=\"figures\">");
     let mut figure = |name: &str, value: String, note: String| {
         let _ = write!(out, "<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>", escaped(name), escaped(&value), escaped(&note));
     };
@@ -90,25 +97,22 @@ fn heading(programme: &Programme, title: &str, out: &mut String) {
         "all are final".to_owned()
     };
     let [rate, interval] = rate_cells(tally);
-    let mut figures = |name, value, note| figure(name, value, note);
-    figures("Cycles", grouped(cycles.total), not_final);
-    figures("Critical moments", grouped(tally.critical), format!("of {} opportunities", grouped(tally.opportunities())));
-    figures("Rate", if rate.is_empty() { "–".to_owned() } else { rate }, format!("95 %: {interval} %"));
-    figures("Recovered", share(tally.recovered, tally.critical), format!("{} of the critical", grouped(tally.recovered)));
-    figures(
+    figure("Cycles", grouped(cycles.total), not_final);
+    figure("Critical moments", grouped(tally.critical), format!("of {} opportunities", grouped(tally.opportunities())));
+    figure("Rate", if rate.is_empty() { "–".to_owned() } else { rate }, format!("95 %: {interval} %"));
+    figure("Recovered", share(tally.recovered, tally.critical), format!("{} of the critical", grouped(tally.recovered)));
+    figure(
         "Failed cycles",
         share(cycles.of(Level::Failed), cycles.total),
         format!("{} cycles", grouped(cycles.of(Level::Failed))),
     );
-    figures("Satisfying or better", share(good, cycles.total), format!("{} cycles", grouped(good)));
-    figures("Vicious circle", share(cycles.vicious, cycles.in_file), format!("of {} cycles in a file", grouped(cycles.in_file)));
-    figures(
+    figure("Satisfying or better", share(good, cycles.total), format!("{} cycles", grouped(good)));
+    figure("Vicious circle", share(cycles.vicious, cycles.in_file), format!("of {} cycles in a file", grouped(cycles.in_file)));
+    figure(
         "Virtuous circle",
         share(cycles.virtuous, cycles.in_file),
         format!("{} outside any file", grouped(cycles.total - cycles.in_file)),
     );
-    let at = out.rfind("<div><dt>Cycles</dt>").unwrap_or(out.len());
-    out.insert_str(at, "<dl class=\"figures\">");
     out.push_str("</dl></header>");
 }
 
@@ -127,13 +131,12 @@ fn groups(programme: &Programme, out: &mut String) {
         "opportunities",
         "critical",
         "recovered",
-        "rate",
-        "95 %",
+        "rate, 95 %",
         "0 to 100 %",
         "observed p50",
         "p90",
         "p99",
-        "of the limit p50",
+        "/ limit p50",
         "p90",
         "p99",
         "cycles",
@@ -155,7 +158,8 @@ fn group(row: &GroupRow) -> Vec<String> {
         row.values.iter().map(|value| value.as_deref().map_or_else(|| "–".to_owned(), escaped)).collect();
     let tally = row.tally;
     cells.extend([tally.opportunities(), tally.critical, tally.recovered].map(grouped));
-    cells.extend(rate_cells(tally));
+    let [rate, interval] = rate_cells(tally);
+    cells.push(format!("{rate}<small>{interval}</small>"));
     cells.push(rate_bar(tally));
     cells.extend(observed(row.observed));
     cells.extend(three(row.ratio, |ratio| format!("{ratio:.2}×")));
@@ -177,8 +181,10 @@ fn figure(class: &str, caption: &str, note: &str, plot: &str, behind: &str, out:
 }
 
 fn over_time(page: &PageData, out: &mut String) {
-    let rules: Vec<&RulePage> = page.rules.iter().filter(|rule| rule.tally.critical > 0).collect();
-    if rules.is_empty() {
+    let critical = page.rules.iter().filter(|rule| rule.tally.critical > 0);
+    // What is critical every time has no course: either a promise that is never kept, or a rule whose only opportunity is its breach.
+    let (always, rules): (Vec<&RulePage>, Vec<&RulePage>) = critical.partition(|rule| rule.tally.met == 0);
+    if rules.is_empty() && always.is_empty() {
         return;
     }
     let period = Period::of(page.days.iter().map(|(day, _)| &**day));
@@ -210,14 +216,14 @@ fn over_time(page: &PageData, out: &mut String) {
         figure("", &rule.title, &note, &plots::rates(&format!("{} over time", rule.title), &labels, &points), &behind, out);
     }
     out.push_str("</div>");
-    not_plotted(&rules, out);
+    not_drawn("with fewer critical moments", rules.iter().skip(MOST_PLOTS), out);
+    not_drawn("because critical at every opportunity", always.iter(), out);
 }
 
-fn not_plotted(rules: &[&RulePage], out: &mut String) {
-    let others: Vec<&str> = rules.iter().skip(MOST_PLOTS).map(|rule| &*rule.id).collect();
+fn not_drawn<'r>(why: &str, rules: impl Iterator<Item = &'r &'r RulePage>, out: &mut String) {
+    let others: Vec<String> = rules.map(|rule| format!("{} ({})", rule.id, grouped(rule.tally.critical))).collect();
     if !others.is_empty() {
-        let _ =
-            write!(out, "<p class=\"soft small\">Not drawn, with fewer critical moments: {}.</p>", escaped(&others.join(", ")));
+        let _ = write!(out, "<p class=\"soft small\">Not drawn, {why}: {}.</p>", escaped(&others.join(", ")));
     }
 }
 
@@ -289,7 +295,7 @@ fn measures(page: &PageData, out: &mut String) {
         );
     }
     out.push_str("</div>");
-    not_plotted(&rules, out);
+    not_drawn("with fewer critical moments", rules.iter().skip(MOST_PLOTS), out);
 }
 
 fn words(programme: &Programme, out: &mut String) {
