@@ -3,12 +3,12 @@
 use motmot_core::cycle::{CycleRecord, CycleState};
 use motmot_core::engine::Sink;
 use motmot_core::moment::{Moment, MomentState};
-use motmot_core::strategy::Strategy;
 use motmot_wire::{Digest, DigestTable, EncodeError, Table, Writer, cycle_key};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::ArchiveError;
+use crate::origin::Numbers;
 use crate::rows::Rows;
 use crate::summary::{CycleCounts, MomentCounts};
 
@@ -41,10 +41,10 @@ pub(crate) struct Told {
 }
 
 impl Tables {
-    /// Empty ones; with `rows`, the last row of each key is kept there.
-    pub(crate) fn new(strategy: &Strategy, rows: Option<Rows>) -> Self {
+    /// Empty ones, which count the moments of `rules`; with `rows`, the last row of each key is kept there.
+    pub(crate) fn new(rules: Vec<String>, rows: Option<Rows>) -> Self {
         Self {
-            rules: strategy.rules.iter().map(|rule| rule.id.clone()).collect(),
+            rules,
             writer: Writer::new(),
             digest: DigestTable::new(),
             cycles: FxHashMap::default(),
@@ -54,6 +54,11 @@ impl Tables {
             key: Vec::new(),
             failed: None,
         }
+    }
+
+    /// Says what the numbers of the evidence are.
+    pub(crate) fn set_numbers(&mut self, numbers: Numbers) {
+        self.rows.iter_mut().for_each(|rows| rows.numbers = numbers);
     }
 
     /// Notes where a cycle stands that has no row in the table, or an older one: it is not final yet.
@@ -93,7 +98,7 @@ impl Tables {
 }
 
 impl Sink for Tables {
-    fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
+    fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64]) {
         let counts = moment.state != MomentState::Retracted;
         self.datum.clear();
         let written = self.writer.moment(moment, &mut self.datum);
@@ -107,12 +112,12 @@ impl Sink for Tables {
             None => self.moments.remove(&id),
         };
         if let Some(rows) = &mut self.rows {
-            let kept = rows.moment(moment, counts);
+            let kept = rows.moment(moment, evidence, counts);
             self.keep(kept);
         }
     }
 
-    fn cycle(&mut self, cycle: &CycleRecord<'_>, _: &[i64]) {
+    fn cycle(&mut self, cycle: &CycleRecord<'_>, evidence: &[i64]) {
         let counts = cycle.state != CycleState::Merged;
         self.datum.clear();
         let written = self.writer.cycle(cycle, &mut self.datum);
@@ -125,7 +130,7 @@ impl Sink for Tables {
             self.cycles.remove(&id);
         }
         if let Some(rows) = &mut self.rows {
-            let kept = rows.cycle(cycle, &self.key, counts);
+            let kept = rows.cycle(cycle, &self.key, evidence, counts);
             self.keep(kept);
         }
     }

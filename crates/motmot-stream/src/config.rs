@@ -31,6 +31,8 @@ pub struct TopicNames {
     pub cycles: String,
     /// What is no touchpoint; default `motmot.dead-letters`.
     pub dead_letters: String,
+    /// Strategies and where they were swapped; default `motmot.strategies`.
+    pub strategies: String,
 }
 
 impl Default for TopicNames {
@@ -40,6 +42,7 @@ impl Default for TopicNames {
             moments: "motmot.moments".to_owned(),
             cycles: "motmot.cycles".to_owned(),
             dead_letters: "motmot.dead-letters".to_owned(),
+            strategies: "motmot.strategies".to_owned(),
         }
     }
 }

@@ -4,8 +4,8 @@
 //! wall clock into the engine, or drop a record without a count.
 //!
 //! Where to start reading: [`config`] (what it is told), [`worker`](Worker) (threads), `shard` (the loop: take, fold, tell, commit,
-//! checkpoint), `start` (how a partition is taken over), `outbox` (transactions), [`topics`] (what topics must be like),
-//! [`topic_reader`] (reading a topic from there to there, for a replay).
+//! checkpoint, swap the strategy), `start` (how a partition is taken over), `outbox` (transactions), [`strategies`] (texts and swaps in
+//! their topic), [`topics`] (what topics must be like), [`topic_reader`] (reading a topic from there to there, for a replay).
 
 mod client;
 mod clock;
@@ -20,6 +20,7 @@ mod outbox;
 pub mod partitioner;
 mod shard;
 mod start;
+pub mod strategies;
 pub mod topic_reader;
 pub mod topics;
 mod worker;
@@ -30,4 +31,4 @@ pub use error::WorkerError;
 pub use start::Refusal;
 pub use topic_reader::{Bound, TopicReader, TopicRecord};
 pub use topics::{Creation, TopicReport, create_and_check};
-pub use worker::{Health, Shutdown, Worker};
+pub use worker::{Health, Shutdown, StrategySwitch, Worker};

@@ -110,9 +110,28 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         motmot replay --strategy strategy.yaml touchpoints.jsonl\n  \
         motmot replay --strategy strategy.yaml --mapping mapping.yaml calls.csv.gz --until end --out result\n  \
-        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z\n\n\
+        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z\n  \
+        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --with-swaps\n\n\
         A replay cannot page anybody: it writes files only.")]
     Replay(Replay),
+    /// The measured programme: how often each promise was kept, by how much, and what it cost
+    #[command(after_help = "Examples:\n  \
+        motmot report --strategy strategy.yaml touchpoints.jsonl --by team,month\n  \
+        motmot report --strategy strategy.yaml --replayed result --rule wait-60 --by month,segment --out waits.csv\n  \
+        motmot report --config motmot.toml --since 2026-03-01 --until 2026-04-01 --out march.html\n\n\
+        Without files and without --replayed it reads the topic of cycles. Columns: rule, team, day, week, month, stage, dimension, side,\n\
+        channel, site, segment, need. A period is when the cycles began. docs/report.md says what each figure means.")]
+    Report(Report),
+    /// Tells the story of one moment: the rule, the touchpoints, the deadline, and what became of it
+    #[command(
+        after_help = "Examples:\n  motmot explain 0f3a9c --replayed result --strategy strategy.yaml\n  motmot explain 0f3a9c --config motmot.toml"
+    )]
+    Explain(Explain),
+    /// Shows a customer's file: the last cycles, what is open, and the circle
+    #[command(
+        after_help = "Examples:\n  motmot customer 12345678 --replayed result\n  motmot customer 12345678 --config motmot.toml --json"
+    )]
+    Customer(Customer),
     /// Computes the digest of the output topics, to compare with a replay's
     #[command(after_help = "Example:\n  motmot digest --config motmot.toml")]
     Digest,
@@ -148,6 +167,26 @@ pub(crate) enum Strategy {
         /// Say in plain words what each rule demands
         #[arg(long)]
         explain: bool,
+    },
+    /// Tells in words what distinguishes two files
+    #[command(after_help = "Example:\n  motmot strategy diff strategy.yaml strategy-new.yaml")]
+    Diff {
+        /// The strategy as it was
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The strategy as it shall be
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Print one JSON object, for a program
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publishes a file for the workers and desks with strategy.source = "topic"
+    #[command(after_help = "Example:\n  motmot strategy publish strategy.yaml --config motmot.toml")]
+    Publish {
+        /// The strategy file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Prints the JSON Schema of the strategy file, for editors
     #[command(after_help = "Example:\n  motmot strategy schema > strategy.schema.json")]
@@ -193,6 +232,13 @@ pub(crate) struct Replay {
     /// Where the clock stands at the end: at the `last` arrival, at the `end` of every deadline, or at an instant
     #[arg(long, value_name = "last|end|INSTANT", default_value = "last")]
     pub(crate) until: String,
+    /// Puts another strategy in force at an instant of arrival, as often as needed, in any order
+    #[arg(long = "swap", value_name = "INSTANT=FILE")]
+    pub(crate) swaps: Vec<String>,
+    /// Swaps strategies where the workers of worker.group did, as topics.strategies has it; --strategy is for partitions that they
+    /// never swapped
+    #[arg(long, requires = "topic", conflicts_with = "swaps")]
+    pub(crate) with_swaps: bool,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Summary::Table)]
     pub(crate) summary: Summary,
@@ -202,6 +248,101 @@ pub(crate) struct Replay {
     /// Threads to fold with; 0: one a core. The result is the same
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// The service strategy: touchpoints are judged by it; of judged cycles it gives the rules' words, order and units. If not given,
+    /// the configuration's, if that names one
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) strategy: Option<PathBuf>,
+    /// How the files' rows become touchpoints; without it the files hold touchpoints already (JSON lines or Avro)
+    #[arg(long, short, value_name = "FILE", requires = "files")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Files of touchpoints, which are folded with the strategy; gzip is recognised
+    #[arg(value_name = "FILE", conflicts_with = "replayed")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Reads what `motmot replay --out` wrote: the folder, or its cycles.jsonl
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) replayed: Option<PathBuf>,
+    /// Of files: where the clock stands at the end: at the `last` arrival, at the `end` of every deadline, or at an instant
+    #[arg(long, value_name = "last|end|INSTANT", default_value = "last", requires = "files")]
+    pub(crate) clock: String,
+    /// What the figures are grouped by; empty: one group
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', default_value = "rule")]
+    pub(crate) by: Vec<String>,
+    /// Figures per person, too
+    #[arg(long)]
+    pub(crate) by_person: bool,
+    /// Only cycles that began at this instant or later (a day is one in UTC)
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) since: Option<String>,
+    /// Only cycles that began before this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) until: Option<String>,
+    /// Only this rule; may be given several times
+    #[arg(long = "rule", value_name = "ID")]
+    pub(crate) rules: Vec<String>,
+    /// Only where a column has this value; may be given several times: any of one column's, all of several columns'
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    pub(crate) only: Vec<String>,
+    /// Whose days, weeks and months; if not given, those of the strategy's business hours, else UTC
+    #[arg(long, value_name = "NAME")]
+    pub(crate) time_zone: Option<String>,
+    /// How many critical cycles the process chain shows as examples
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) examples: usize,
+    /// The form; if not given, by the ending of --out, else a table
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ReportFormat>,
+    /// Writes this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal.
+    Table,
+    /// The groups, one a line.
+    Csv,
+    /// Everything, as one object.
+    Json,
+    /// The groups.
+    Parquet,
+    /// One page with plots that needs nothing else.
+    Html,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The moment's id, or its first digits (six at least)
+    pub(crate) moment: String,
+    /// Reads what `motmot replay --out` wrote instead of the topics
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) replayed: Option<PathBuf>,
+    /// The service strategy, for the rule in words; if not given, the configuration's, if that names one
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) strategy: Option<PathBuf>,
+    /// As one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Customer {
+    /// The key of the customer's records: the customer id
+    pub(crate) key: String,
+    /// Reads what `motmot replay --out` wrote instead of the topics
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) replayed: Option<PathBuf>,
+    /// At most so many cycles, the latest
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// As one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How a replay's summary is printed.

@@ -183,7 +183,7 @@ impl<C: Cold> Engine<C> {
         let slot = self.open(&remains.key, &remains.id, instance, touchpoint, offset);
         if let Some(cycle) = self.shelf.cycle_mut(slot).filter(|_| !forgotten) {
             cycle.frozen_until = remains.final_at;
-            cycle.carried = remains.carried;
+            cycle.carried = remains.carried; // nothing has been asked of it yet
         }
         self.enter(slot)?;
         Ok(Verdict::Folded)

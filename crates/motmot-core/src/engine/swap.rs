@@ -22,6 +22,10 @@ impl<C: Cold> Engine<C> {
     /// # Errors
     /// When a cold row cannot be read; the engine must then be dropped.
     pub fn swap(&mut self, strategy: Arc<Strategy>, sink: &mut impl Sink) -> Result<(), BoxError> {
+        if strategy.hash == self.strategy.hash {
+            self.strategy = strategy; // other titles, the same rules: nothing is judged anew
+            return Ok(());
+        }
         self.load_all()?;
         self.close_the_old()?;
         let old = std::mem::replace(&mut self.strategy, Arc::clone(&strategy));

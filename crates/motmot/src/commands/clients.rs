@@ -19,6 +19,7 @@ pub(crate) fn topics(config: &Config) -> TopicNames {
         moments: config.text("topics.moments").to_owned(),
         cycles: config.text("topics.cycles").to_owned(),
         dead_letters: config.text("topics.dead_letters").to_owned(),
+        strategies: config.text("topics.strategies").to_owned(),
     }
 }
 

@@ -1,16 +1,21 @@
 //! One module a subcommand: reads the configuration, calls the library that does the work, and tells the outcome.
 
 mod alerts;
-mod clients;
+pub(crate) mod clients;
+mod customer;
 mod dead_letters;
 mod digest;
+mod explain;
 mod import;
 mod progress;
 mod replay;
+mod report;
 mod roles;
 mod show_config;
 mod sources;
 mod strategy;
+mod swaps;
+mod tables;
 mod topic;
 mod topics;
 
@@ -24,13 +29,16 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Worker => roles::run(&settings.load()?, roles::Role::Worker),
         Command::Desk => roles::run(&settings.load()?, roles::Role::Desk),
         Command::Run => roles::run(&settings.load()?, roles::Role::Both),
-        Command::Strategy(command) => strategy::run(&command),
+        Command::Strategy(command) => strategy::run(&settings, &command),
         Command::Alerts(command) => alerts::run(&command),
         Command::Config(arguments) => show_config::run(&settings, &arguments),
         Command::Demo(arguments) => demo::run(&settings, arguments),
         Command::Topics(arguments) => topics::run(&settings, &arguments),
         Command::Import(arguments) => import::run(&settings, &arguments),
         Command::Replay(arguments) => replay::run(&settings, &arguments),
+        Command::Report(arguments) => report::run(&settings, &arguments),
+        Command::Explain(arguments) => explain::run(&settings, &arguments),
+        Command::Customer(arguments) => customer::run(&settings, &arguments),
         Command::Digest => digest::run(&settings),
         Command::DeadLetters(command) => dead_letters::run(&settings, &command),
     }

@@ -26,7 +26,6 @@ pub(super) use reopened::Carried;
 #[derive(Clone, Copy)]
 pub(super) struct CycleView<'a> {
     pub(super) strategy: &'a Strategy,
-    pub(super) id: &'a str,
     pub(super) instance: i32,
     pub(super) fold: &'a Fold,
     pub(super) touchpoints: &'a Touchpoints,

@@ -44,7 +44,7 @@ pub(crate) fn ends(scenario: &Scenario, tables: &Tables) -> Vec<String> {
     let mut lines: Vec<String> = tables.moments.values().map(|row| moment(scenario, row, field(row, "state"))).collect();
     for (key, row) in &tables.cycles {
         lines.push(ended(scenario, key, row));
-        let verdicts = field(row, "verdicts").split("; ").filter(|verdict| scenario.with_verdicts && !verdict.is_empty());
+        let verdicts = field(row, "verdict_details").split("; ").filter(|verdict| scenario.with_verdicts && !verdict.is_empty());
         lines.extend(verdicts.map(|verdict| self::verdict(&name(key), verdict)));
     }
     lines
@@ -71,7 +71,7 @@ fn ended(scenario: &Scenario, key: &(String, String), row: &Row) -> String {
     words
 }
 
-/// A verdict of `tables::verdict_words`: rule, need, judgement, observed, limit.
+/// A verdict of `tables::verdict_details`: rule, need, judgement, observed, limit.
 fn verdict(cycle: &str, row: &str) -> String {
     let mut parts = row.split(' ');
     let mut next = || parts.next().unwrap_or("-");
