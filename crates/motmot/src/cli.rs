@@ -144,8 +144,8 @@ pub(crate) enum Command {
     /// Prints the configuration: every key, its value and where it comes from
     #[command(after_help = "The output is a configuration file again. Passwords, keys and tokens show as (hidden).")]
     Config(ShowConfig),
-    /// A simulated morning in a bank: the whole of motmot in one process, with no other server
-    #[command(after_help = "Examples:\n  motmot demo\n  motmot demo --seconds 60 --seed 7")]
+    /// A simulated service: the whole of motmot in one process, with no other server
+    #[command(after_help = "Examples:\n  motmot demo\n  motmot demo --seconds 60 --seed 7\n  motmot demo --example hotel")]
     Demo(Demo),
 }
 
@@ -399,16 +399,34 @@ pub(crate) struct ShowConfig {
 
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Demo {
+    /// Plays this example of examples/ instead of the morning in a bank
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) example: Option<Example>,
     /// Ends after so many seconds; without it, Ctrl-C does
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u64>,
-    /// Fails unless 8 kinds of moment are raised and 3 moments recovered; ends as soon as they are (within 120 seconds if
+    /// Fails unless 8 kinds of moment are raised (of an example: 6) and 3 moments recovered; ends as soon as they are (within 120 seconds if
     /// --seconds says nothing else)
     #[arg(long)]
     pub(crate) check: bool,
     /// Another seed is another morning; the same seed the same one
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// The strategies of `examples/` that come with scenes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Example {
+    /// A bank's telephone service.
+    BankTelephone,
+    /// An IT help desk, for the departments of its own company.
+    ItHelpdesk,
+    /// An online shop with delivery.
+    OnlineShop,
+    /// A hotel, from the booking to the taxi.
+    Hotel,
+    /// A clinic's reception.
+    Clinic,
 }
 
 #[cfg(test)]

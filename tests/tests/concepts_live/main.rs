@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
 
-#[allow(dead_code, reason = "the engine's tests need more of it")]
+#[allow(dead_code, unused_imports, reason = "the engine's tests need more of it")]
 mod support;
 
 use std::collections::BTreeMap;
