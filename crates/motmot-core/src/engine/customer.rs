@@ -9,6 +9,7 @@ use crate::strategy::Strategy;
 use crate::time::Timestamp;
 
 use super::Engine;
+use super::cycle::Cycle;
 use super::file::{End, Entry, File};
 use super::port::{BoxError, Cold, RowId, Sink};
 use super::shelf::{Body, Customer, Slot};
@@ -76,7 +77,7 @@ impl<C: Cold> Engine<C> {
         self.refresh(key)?;
         for id in over {
             let Some(slot) = self.shelf.find(RowId { key, cycle_id: Some(&id) }) else { continue };
-            let is_final = |cycle: &&super::cycle::Cycle| !cycle.assembled && cycle.is_final(&self.strategy, stream_time);
+            let is_final = |cycle: &&Cycle| !cycle.assembled && cycle.is_final(&self.strategy, stream_time);
             if self.shelf.cycle(slot).filter(is_final).is_some() {
                 self.tell(slot, stream_time, sink)?;
                 self.bury(slot)?;
@@ -88,8 +89,13 @@ impl<C: Cold> Engine<C> {
     /// Enters what a cycle says, after a change, into its customer's file.
     pub(super) fn enter(&mut self, slot: Slot) -> Result<(), BoxError> {
         let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_filed()) else { return Ok(()) };
-        let key = cycle.key.clone();
-        let customer = self.customer_slot(&key)?;
+        let customer = match self.shelf.find(RowId { key: &cycle.key, cycle_id: None }) {
+            Some(customer) => customer,
+            None => {
+                let key = cycle.key.clone();
+                self.customer_slot(&key)?
+            }
+        };
         let strategy = Arc::clone(&self.strategy);
         let forgotten = self.position.stream_time.plus(-keep_ms(&strategy));
         let entered = self.with_file(customer, |engine, file| {
@@ -148,6 +154,12 @@ impl<C: Cold> Engine<C> {
         self.shelf.touch(customer);
         self.file_remains(customer);
         Ok(())
+    }
+
+    /// Whether what a cycle knows of its customer's others may be out of date.
+    pub(super) fn is_stale(&self, cycle: &Cycle) -> bool {
+        let customer = || self.shelf.customer(self.shelf.find(RowId { key: &cycle.key, cycle_id: None })?);
+        cycle.is_filed() && customer().is_some_and(|customer| customer.file.stale)
     }
 
     /// Makes anew what the customer's cycles know of each other, where it may have changed; those that know something else are told again.

@@ -35,9 +35,9 @@ pub(super) struct Facts {
     /// Its needs, by hashes of their names.
     pub(super) needs: SmallVec<[u64; 2]>,
     /// The contact that each `repeat_contact` counts from.
-    pub(super) contacts: SmallVec<[(u64, Timestamp); 2]>,
+    pub(super) contacts: SmallVec<[(u64, Timestamp); 4]>,
     /// What a `no_follow_up` or a `vicious_circle` waits for.
-    pub(super) answers: SmallVec<[(u64, Timestamp); 2]>,
+    pub(super) answers: SmallVec<[(u64, Timestamp); 4]>,
     /// Promises that it kept, by hashes of their ids, and when first.
     pub(super) kept: SmallVec<[(u64, Timestamp); 1]>,
 }
