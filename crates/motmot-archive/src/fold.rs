@@ -166,7 +166,7 @@ impl Folder {
         }
         self.advance_to(now)?;
         let tables = &mut self.tables;
-        self.engine.live(&mut |key, cycle_id, state| tables.live(key, cycle_id, state));
+        self.engine.live(&mut |key, cycle_id, state, filed| tables.live(key, cycle_id, state, filed));
         Ok(Folded { counts: self.counts, told: self.tables.finish()? })
     }
 }

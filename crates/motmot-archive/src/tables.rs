@@ -21,7 +21,7 @@ pub(crate) struct Tables {
     writer: Writer,
     digest: DigestTable,
     /// By a 128-bit hash of key and cycle id.
-    cycles: FxHashMap<u128, CycleState>,
+    cycles: FxHashMap<u128, (CycleState, bool)>,
     /// By a 128-bit hash of the moment id.
     moments: FxHashMap<u128, (usize, MomentState)>,
     rows: Option<Rows>,
@@ -62,9 +62,9 @@ impl Tables {
     }
 
     /// Notes where a cycle stands that has no row in the table, or an older one: it is not final yet.
-    pub(crate) fn live(&mut self, key: &str, cycle_id: &str, state: CycleState) {
+    pub(crate) fn live(&mut self, key: &str, cycle_id: &str, state: CycleState, in_customer_file: bool) {
         cycle_key(key, cycle_id, &mut self.key);
-        self.cycles.insert(xxh3_128(&self.key), state);
+        self.cycles.insert(xxh3_128(&self.key), (state, in_customer_file));
     }
 
     /// Counts.
@@ -73,8 +73,8 @@ impl Tables {
             return Err(failed);
         }
         let mut cycles = CycleCounts::default();
-        for state in self.cycles.values() {
-            cycles.add(*state);
+        for (state, in_customer_file) in self.cycles.values() {
+            cycles.add(*state, *in_customer_file);
         }
         let mut moments = vec![MomentCounts::default(); self.rules.len()];
         for (rule, state) in self.moments.values() {
@@ -125,7 +125,7 @@ impl Sink for Tables {
         self.observe(Table::Cycles, written, counts);
         let id = xxh3_128(&self.key);
         if counts {
-            self.cycles.insert(id, cycle.state);
+            self.cycles.insert(id, (cycle.state, cycle.customer_file));
         } else {
             self.cycles.remove(&id);
         }

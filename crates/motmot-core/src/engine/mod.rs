@@ -414,14 +414,15 @@ impl<C: Cold> Engine<C> {
         self.shelf.len()
     }
 
-    /// Visits (key, cycle id, state) of every cycle in memory that is not final yet, in no particular order.
-    pub fn live(&self, visit: &mut dyn FnMut(&str, &str, CycleState)) {
+    /// Visits (key, cycle id, state, whether it is in its customer's file) of every cycle in memory that is not final yet, in no
+    /// particular order.
+    pub fn live(&self, visit: &mut dyn FnMut(&str, &str, CycleState, bool)) {
         let now = self.position.now;
         for row in self.shelf.rows() {
             if let Body::Cycle(cycle) = &row.body
                 && cycle.final_at(&self.strategy) > now
             {
-                visit(&cycle.key, &cycle.id, cycle.state(now));
+                visit(&cycle.key, &cycle.id, cycle.state(now), cycle.is_filed());
             }
         }
     }

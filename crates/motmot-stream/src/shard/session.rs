@@ -365,6 +365,7 @@ impl<'s> Session<'s> {
         metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
         metrics.told_moments.inc_by(told.moments);
         metrics.told_cycles.inc_by(told.cycles);
+        metrics.outside_customer_file.inc_by(told.outside_customer_file);
         let now = self.shared.config.clock.now().as_millis();
         self.is_far_behind = false;
         for partition in self.partitions.iter_mut().flatten().filter(|partition| !partition.is_silent()) {
