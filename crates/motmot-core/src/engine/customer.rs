@@ -156,10 +156,10 @@ impl<C: Cold> Engine<C> {
         Ok(())
     }
 
-    /// Whether what a cycle knows of its customer's others may be out of date.
+    /// Whether what a cycle knows of its customer's others may be out of date; it is, where the customer's row is not in memory.
     pub(super) fn is_stale(&self, cycle: &Cycle) -> bool {
         let customer = || self.shelf.customer(self.shelf.find(RowId { key: &cycle.key, cycle_id: None })?);
-        cycle.is_filed() && customer().is_some_and(|customer| customer.file.stale)
+        cycle.is_filed() && customer().is_none_or(|customer| customer.file.stale)
     }
 
     /// Makes anew what the customer's cycles know of each other, where it may have changed; those that know something else are told again.

@@ -137,8 +137,8 @@ fn equal(expected: &Tables, found: &Tables, what: &str) -> Result<(), TestCaseEr
 /// Holds what was told against the oracle's view of the same log.
 fn agree<C: Cold>(log: &[Record], run: &Run<C>, rules: &Rules, what: &str) -> Result<(), TestCaseError> {
     let mut view = judge(log, run.now(), &rules.0);
-    // In a customer's file, what came back under a forgotten name shows in the other cycles too.
-    let is_certain = |of: &str| view.forgotten.iter().all(|(key, _)| of != key);
+    // In a customer's file, what came back under a forgotten name, or was too long in coming, shows in the other cycles too.
+    let is_certain = |of: &str| view.forgotten.iter().all(|(key, _)| of != key) && view.beyond.iter().all(|key| of != key);
     let keys = log.iter().filter(|record| record.touchpoint.is_some()).map(|record| record.key.as_str());
     let verdicts: Vec<(&Verdict, &Verdict)> =
         view.verdicts.iter().zip(&run.verdicts).zip(keys).filter(|(_, key)| is_certain(key)).map(|(pair, _)| pair).collect();

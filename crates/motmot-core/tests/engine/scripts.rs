@@ -93,6 +93,10 @@ fn every_kind_has_a_script() {
         "handoffs",
         "lacking",
         "out_of_order",
+        "reopened",
+        "repeat_contact",
+        "no_follow_up",
+        "vicious_circle",
     ];
     let names: Vec<String> = files(SCRIPTS).iter().map(|path| name(path)).collect();
     for kind in kinds {

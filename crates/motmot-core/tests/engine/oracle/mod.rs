@@ -59,6 +59,9 @@ pub(crate) struct View {
     /// Cycles (key and id) that came back after what was left of them was forgotten. Their row is that of whichever had one last,
     /// as it was told, and a copy of what was forgotten is no copy: no function of the log and the clock alone.
     pub(crate) forgotten: Vec<(String, String)>,
+    /// Keys with a touchpoint that was longer in coming than the longest cycle may be silent: a cycle that begins with it may be one that
+    /// others, which were let go meanwhile, would have been known to.
+    pub(crate) beyond: Vec<String>,
     /// Keys with assembled cycles that were too full: which of them is marked as truncated, when they are joined and split afterwards,
     /// is left open.
     pub(crate) crowded: Vec<String>,
@@ -68,6 +71,8 @@ pub(crate) struct View {
 pub(crate) fn judge(log: &[Record], now: i64, strategy: &Strategy) -> View {
     let mut verdicts = Vec::new();
     let mut customers: BTreeMap<String, Customer> = BTreeMap::new();
+    let mut beyond = Vec::new();
+    let longest_silence = strategy.cycles.iter().map(|policy| policy.inactivity_ms).max().unwrap_or(0);
     let mut stream_time = i64::MIN;
     for record in log {
         stream_time = stream_time.max(record.arrived_at);
@@ -78,6 +83,9 @@ pub(crate) fn judge(log: &[Record], now: i64, strategy: &Strategy) -> View {
         } else {
             customers.entry(record.key.clone()).or_default().file(&record.key, touchpoint, stream_time, strategy)
         });
+        if verdicts.last() == Some(&Verdict::Folded) && stream_time - touchpoint.occurred_at.as_millis() > longest_silence {
+            beyond.push(record.key.clone());
+        }
     }
     let mut tables = Tables::default();
     for (key, customer) in &customers {
@@ -86,7 +94,7 @@ pub(crate) fn judge(log: &[Record], now: i64, strategy: &Strategy) -> View {
     let named = |key: &String, id: &String| (key.clone(), id.clone());
     let forgotten = customers.iter().flat_map(|(key, customer)| customer.forgotten().map(|id| named(key, id))).collect();
     let crowded = customers.iter().filter(|(_, customer)| customer.is_crowded()).map(|(key, _)| key.clone()).collect();
-    View { verdicts, tables, forgotten, crowded }
+    View { verdicts, tables, forgotten, beyond, crowded }
 }
 
 /// When a limit in business hours is up. The calendar is the strategy's own: `scripts/clock_business_hours.txt` has it worked out by hand.
