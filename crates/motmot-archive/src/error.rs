@@ -56,6 +56,26 @@ pub enum ArchiveError {
         /// What there is too much of.
         what: &'static str,
     },
+    /// A report with more groups than anybody could read, or memory should hold.
+    #[error(
+        "by {by} there are more than {most} groups: choose fewer columns with --by, or a part of the data with --since, --until or --where"
+    )]
+    TooManyGroups {
+        /// What it was to be grouped by.
+        by: String,
+        /// The most that there may be.
+        most: usize,
+    },
+    /// A row of a table that is none.
+    #[error("{} line {line}: this is no row of the table that was expected: {detail}. Was it written by an older motmot? Then run `motmot replay` again", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What was found.
+        detail: String,
+    },
     /// The temporary files of a source that does not fit into memory.
     #[error("a temporary file cannot be used: {source}. Free some space in {}, or let TMPDIR name a larger place", std::env::temp_dir().display())]
     Spool {

@@ -11,6 +11,7 @@ use motmot_core::engine::{BoxError, NoCold, Position};
 use motmot_core::{Engine, Strategy, Timestamp, Touchpoint, Verdict};
 
 use crate::error::ArchiveError;
+use crate::origin::Numbers;
 use crate::rows::Rows;
 use crate::summary::InputCounts;
 use crate::swaps::{Schedule, Swap};
@@ -86,6 +87,13 @@ impl Folder {
         })
     }
 
+    /// The same, for records of this partition: the rows name their offsets as evidence.
+    #[must_use]
+    pub fn of_partition(mut self, partition: i32) -> Self {
+        self.tables.set_numbers(Numbers::Offsets(partition));
+        self
+    }
+
     /// Folds the next touchpoint.
     ///
     /// # Errors
@@ -158,7 +166,7 @@ impl Folder {
         }
         self.advance_to(now)?;
         let tables = &mut self.tables;
-        self.engine.live(&mut |key, cycle_id, state| tables.live(key, cycle_id, state));
+        self.engine.live(&mut |key, cycle_id, state, filed| tables.live(key, cycle_id, state, filed));
         Ok(Folded { counts: self.counts, told: self.tables.finish()? })
     }
 }

@@ -11,6 +11,7 @@ use motmot_wire::Digest;
 use crate::dead::DeadRows;
 use crate::error::ArchiveError;
 use crate::fold::{Folded, Folder, Until};
+use crate::origin::Origins;
 use crate::progress::{Progress, Report};
 use crate::rows::Rows;
 use crate::source::{self, Read, Source};
@@ -25,7 +26,7 @@ pub struct ReplayOptions {
     pub until: Until,
     /// Swaps of the strategy on the way, in their order; at instants.
     pub swaps: Vec<Swap>,
-    /// Where `cycles.jsonl`, `moments.jsonl` and `dead_rows.jsonl` go, if they are wanted. The folder is made.
+    /// Where `cycles.jsonl`, `moments.jsonl`, `dead_rows.jsonl` and `sources.json` go, if they are wanted. The folder is made.
     pub out: Option<PathBuf>,
     /// Threads; by default as many as there are cores.
     pub threads: usize,
@@ -77,6 +78,7 @@ pub fn replay(
     let summary = gather(&schedule.rules(), folded, counts, options.out.as_deref())?;
     if let Some(out) = &options.out {
         write_dead(&dead, &out.join("dead_rows.jsonl"))?;
+        Origins::of_files(&source.files).write(out)?;
     }
     Ok(Replayed { summary, dead, now })
 }

@@ -11,12 +11,15 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::error::ArchiveError;
+use crate::origin::Numbers;
 
 /// The rows that one engine told.
 #[derive(Debug)]
 pub(crate) struct Rows {
     moments: Log,
     cycles: Log,
+    /// What the numbers of the evidence are.
+    pub(crate) numbers: Numbers,
 }
 
 /// Rows as JSON lines, one after the other, and where the last one of each key stands.
@@ -36,15 +39,17 @@ struct At {
 
 impl Rows {
     pub(crate) fn new() -> Result<Self, ArchiveError> {
-        Ok(Self { moments: Log::new()?, cycles: Log::new()? })
+        Ok(Self { moments: Log::new()?, cycles: Log::new()?, numbers: Numbers::default() })
     }
 
-    pub(crate) fn moment(&mut self, moment: &Moment<'_>, counts: bool) -> io::Result<()> {
-        self.moments.put(moment.moment_id.as_bytes(), counts.then_some(moment))
+    pub(crate) fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64], counts: bool) -> io::Result<()> {
+        let evidence = self.numbers.texts(evidence);
+        self.moments.put(moment.moment_id.as_bytes(), counts.then_some(moment), &evidence)
     }
 
-    pub(crate) fn cycle(&mut self, cycle: &CycleRecord<'_>, key: &[u8], counts: bool) -> io::Result<()> {
-        self.cycles.put(key, counts.then_some(cycle))
+    pub(crate) fn cycle(&mut self, cycle: &CycleRecord<'_>, key: &[u8], evidence: &[i64], counts: bool) -> io::Result<()> {
+        let evidence = self.numbers.texts(evidence);
+        self.cycles.put(key, counts.then_some(cycle), &evidence)
     }
 
     pub(crate) fn cycle_gone(&mut self, key: &[u8]) {
@@ -65,14 +70,18 @@ impl Log {
         Ok(Self { file, end: 0, last: FxHashMap::default(), line: Vec::new() })
     }
 
-    fn put(&mut self, key: &[u8], row: Option<&impl Serialize>) -> io::Result<()> {
+    fn put(&mut self, key: &[u8], row: Option<&impl Serialize>, evidence: &[String]) -> io::Result<()> {
         let Some(row) = row else {
             self.last.remove(key);
             return Ok(());
         };
         self.line.clear();
         serde_json::to_writer(&mut self.line, row)?;
-        self.line.push(b'\n');
+        // One field more than the record has: in a topic it travels in a header.
+        self.line.pop();
+        self.line.extend_from_slice(b",\"evidence\":");
+        serde_json::to_writer(&mut self.line, evidence)?;
+        self.line.extend_from_slice(b"}\n");
         self.file.write_all(&self.line)?;
         let at = At { start: self.end, length: self.line.len() };
         self.end += self.line.len() as u64;

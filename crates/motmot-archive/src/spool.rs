@@ -38,9 +38,15 @@ impl Place {
         Self { arrived_at, order: (file as u64) << 48 | (row & (Self::MAX_ROWS - 1)) << 8 | u64::from(slot) }
     }
 
-    /// The row's number in its file.
+    /// File and row in one number: what an engine is given as evidence.
     pub(crate) fn row(self) -> i64 {
-        i64::try_from((self.order >> 8) & (Self::MAX_ROWS - 1)).unwrap_or(i64::MAX)
+        (self.order >> 8).cast_signed()
+    }
+
+    /// The file and the row of such a number.
+    pub(crate) fn file_and_row(number: i64) -> (i32, i64) {
+        let file = i32::try_from(number >> 40).unwrap_or(i32::MAX);
+        (file, number & (Self::MAX_ROWS - 1).cast_signed())
     }
 }
 

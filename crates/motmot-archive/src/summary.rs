@@ -111,11 +111,14 @@ pub struct CycleCounts {
     pub farewell: u64,
     /// Closed by inactivity, or by a farewell whose outcome is unmet.
     pub abandoned: u64,
+    /// In no customer's file: their records are not keyed by their customer, or nobody says who it is.
+    pub outside_customer_file: u64,
 }
 
 impl CycleCounts {
-    pub(crate) fn add(&mut self, state: CycleState) {
+    pub(crate) fn add(&mut self, state: CycleState, in_customer_file: bool) {
         self.total += u64::from(state != CycleState::Merged);
+        self.outside_customer_file += u64::from(state != CycleState::Merged && !in_customer_file);
         match state {
             CycleState::Open => self.open += 1,
             CycleState::Farewell => self.farewell += 1,
@@ -129,6 +132,7 @@ impl CycleCounts {
         self.open += other.open;
         self.farewell += other.farewell;
         self.abandoned += other.abandoned;
+        self.outside_customer_file += other.outside_customer_file;
     }
 }
 
@@ -197,6 +201,7 @@ impl Summary {
         line("  open", self.cycles.open, "");
         line("  ended by farewell", self.cycles.farewell, "");
         line("  abandoned", self.cycles.abandoned, "");
+        line("  in no customer's file", self.cycles.outside_customer_file, "not keyed by a customer");
         self.moments_into(&mut out);
         let _ = writeln!(out, "\n  digest {}", self.digest);
         out
@@ -218,7 +223,7 @@ impl Summary {
 }
 
 /// `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {

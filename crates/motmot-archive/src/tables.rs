@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::ArchiveError;
+use crate::origin::Numbers;
 use crate::rows::Rows;
 use crate::summary::{CycleCounts, MomentCounts};
 
@@ -20,7 +21,7 @@ pub(crate) struct Tables {
     writer: Writer,
     digest: DigestTable,
     /// By a 128-bit hash of key and cycle id.
-    cycles: FxHashMap<u128, CycleState>,
+    cycles: FxHashMap<u128, (CycleState, bool)>,
     /// By a 128-bit hash of the moment id.
     moments: FxHashMap<u128, (usize, MomentState)>,
     rows: Option<Rows>,
@@ -55,10 +56,15 @@ impl Tables {
         }
     }
 
+    /// Says what the numbers of the evidence are.
+    pub(crate) fn set_numbers(&mut self, numbers: Numbers) {
+        self.rows.iter_mut().for_each(|rows| rows.numbers = numbers);
+    }
+
     /// Notes where a cycle stands that has no row in the table, or an older one: it is not final yet.
-    pub(crate) fn live(&mut self, key: &str, cycle_id: &str, state: CycleState) {
+    pub(crate) fn live(&mut self, key: &str, cycle_id: &str, state: CycleState, in_customer_file: bool) {
         cycle_key(key, cycle_id, &mut self.key);
-        self.cycles.insert(xxh3_128(&self.key), state);
+        self.cycles.insert(xxh3_128(&self.key), (state, in_customer_file));
     }
 
     /// Counts.
@@ -67,8 +73,8 @@ impl Tables {
             return Err(failed);
         }
         let mut cycles = CycleCounts::default();
-        for state in self.cycles.values() {
-            cycles.add(*state);
+        for (state, in_customer_file) in self.cycles.values() {
+            cycles.add(*state, *in_customer_file);
         }
         let mut moments = vec![MomentCounts::default(); self.rules.len()];
         for (rule, state) in self.moments.values() {
@@ -92,7 +98,7 @@ impl Tables {
 }
 
 impl Sink for Tables {
-    fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
+    fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64]) {
         let counts = moment.state != MomentState::Retracted;
         self.datum.clear();
         let written = self.writer.moment(moment, &mut self.datum);
@@ -106,12 +112,12 @@ impl Sink for Tables {
             None => self.moments.remove(&id),
         };
         if let Some(rows) = &mut self.rows {
-            let kept = rows.moment(moment, counts);
+            let kept = rows.moment(moment, evidence, counts);
             self.keep(kept);
         }
     }
 
-    fn cycle(&mut self, cycle: &CycleRecord<'_>, _: &[i64]) {
+    fn cycle(&mut self, cycle: &CycleRecord<'_>, evidence: &[i64]) {
         let counts = cycle.state != CycleState::Merged;
         self.datum.clear();
         let written = self.writer.cycle(cycle, &mut self.datum);
@@ -119,12 +125,12 @@ impl Sink for Tables {
         self.observe(Table::Cycles, written, counts);
         let id = xxh3_128(&self.key);
         if counts {
-            self.cycles.insert(id, cycle.state);
+            self.cycles.insert(id, (cycle.state, cycle.customer_file));
         } else {
             self.cycles.remove(&id);
         }
         if let Some(rows) = &mut self.rows {
-            let kept = rows.cycle(cycle, &self.key, counts);
+            let kept = rows.cycle(cycle, &self.key, evidence, counts);
             self.keep(kept);
         }
     }

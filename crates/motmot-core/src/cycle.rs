@@ -106,7 +106,7 @@ pub struct CycleRecord<'a> {
     pub outcome: Option<Outcome>,
     /// More touchpoints or moments came than are kept.
     pub truncated: bool,
-    /// The service level, provisional until the cycle is final; none of a merged one.
+    /// The service level: none while the cycle is open, provisional from its close until it is final; none of a merged one.
     pub level: Option<Level>,
     /// The circle that the customer was in when the cycle began; of a final one, with it. None outside the customer file.
     pub circle: Option<Circle>,

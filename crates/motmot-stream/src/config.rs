@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::clock::Clock;
+
 /// How to reach Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +105,9 @@ pub struct WorkerConfig {
     /// The broker is librdkafka's mock cluster. It never answers questions about a topic's settings and id: do not wait for that.
     #[serde(skip)]
     pub is_mock_cluster: bool,
+    /// The clock that deadlines run by when all that has arrived is folded: the wall's, if this is no simulation.
+    #[serde(skip)]
+    pub clock: Clock,
 }
 
 impl WorkerConfig {
@@ -124,6 +129,7 @@ impl WorkerConfig {
             block_cache_bytes: default_block_cache(),
             write_buffer_bytes: default_write_buffers(),
             is_mock_cluster: false,
+            clock: Clock::default(),
         }
     }
 

@@ -8,6 +8,7 @@
 //! their topic), [`topics`] (what topics must be like), [`topic_reader`] (reading a topic from there to there, for a replay).
 
 mod client;
+mod clock;
 pub mod config;
 mod context;
 mod error;
@@ -24,6 +25,7 @@ pub mod topic_reader;
 pub mod topics;
 mod worker;
 
+pub use clock::Clock;
 pub use config::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
 pub use error::WorkerError;
 pub use start::Refusal;

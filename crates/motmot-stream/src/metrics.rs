@@ -35,6 +35,7 @@ pub(crate) struct Metrics {
     pub(crate) skipped: IntCounter,
     pub(crate) told_moments: IntCounter,
     pub(crate) told_cycles: IntCounter,
+    pub(crate) outside_customer_file: IntCounter,
     pub(crate) commits: IntCounter,
     pub(crate) aborts: IntCounter,
     pub(crate) commit_seconds: Histogram,
@@ -113,6 +114,10 @@ impl Metrics {
             )?,
             told_moments: told.with_label_values(&["moments"]),
             told_cycles: told.with_label_values(&["cycles"]),
+            outside_customer_file: build.counter(
+                "motmot_worker_cycles_outside_customer_file_total",
+                "Final rows of cycles that are in no customer's file: their records are not keyed by their customer",
+            )?,
             commits: build.counter("motmot_worker_commits_total", "Transactions committed")?,
             aborts: build.counter("motmot_worker_aborts_total", "Transactions aborted; each is followed by a silent re-fold")?,
             commit_seconds: build.seconds("motmot_worker_commit_seconds", "Time that a shard stands still for a commit", SHORT)?,

@@ -44,6 +44,8 @@ pub(crate) struct Outbox {
 pub(crate) struct Told {
     pub(crate) moments: u64,
     pub(crate) cycles: u64,
+    /// Final rows of cycles that are in no customer's file.
+    pub(crate) outside_customer_file: u64,
     /// (partition, the moment's own instant in ms) of moments that were raised, up to a bound: they are measured, not counted.
     pub(crate) raised: Vec<(i32, i64)>,
 }
@@ -286,6 +288,7 @@ impl Sink for Voice<'_> {
         cycle_key(&cycle.key, &cycle.cycle_id, &mut self.outbox.key);
         self.tell(Table::Cycles, true, evidence);
         self.outbox.told.cycles += 1;
+        self.outbox.told.outside_customer_file += u64::from(cycle.is_final && !cycle.customer_file);
     }
 
     fn cycle_gone(&mut self, key: &str, cycle_id: &str) {

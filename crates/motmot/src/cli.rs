@@ -114,6 +114,24 @@ pub(crate) enum Command {
         motmot replay --strategy strategy.yaml --topic motmot.touchpoints --with-swaps\n\n\
         A replay cannot page anybody: it writes files only.")]
     Replay(Replay),
+    /// The measured programme: how often each promise was kept, by how much, and what it cost
+    #[command(after_help = "Examples:\n  \
+        motmot report --strategy strategy.yaml touchpoints.jsonl --by team,month\n  \
+        motmot report --strategy strategy.yaml --replayed result --rule wait-60 --by month,segment --out waits.csv\n  \
+        motmot report --config motmot.toml --since 2026-03-01 --until 2026-04-01 --out march.html\n\n\
+        Without files and without --replayed it reads the topic of cycles. Columns: rule, team, day, week, month, stage, dimension, side,\n\
+        channel, audience, site, segment, need. A period is when the cycles began. docs/report.md says what each figure means.")]
+    Report(Report),
+    /// Tells the story of one moment: the rule, the touchpoints, the deadline, and what became of it
+    #[command(
+        after_help = "Examples:\n  motmot explain 0f3a9c --replayed result --strategy strategy.yaml\n  motmot explain 0f3a9c --config motmot.toml"
+    )]
+    Explain(Explain),
+    /// Shows a customer's file: the last cycles, what is open, and the circle
+    #[command(
+        after_help = "Examples:\n  motmot customer 12345678 --replayed result\n  motmot customer 12345678 --config motmot.toml --json"
+    )]
+    Customer(Customer),
     /// Computes the digest of the output topics, to compare with a replay's
     #[command(after_help = "Example:\n  motmot digest --config motmot.toml")]
     Digest,
@@ -126,8 +144,8 @@ pub(crate) enum Command {
     /// Prints the configuration: every key, its value and where it comes from
     #[command(after_help = "The output is a configuration file again. Passwords, keys and tokens show as (hidden).")]
     Config(ShowConfig),
-    /// A simulated morning in a bank: the whole of motmot in one process, with no other server
-    #[command(after_help = "Examples:\n  motmot demo\n  motmot demo --seconds 60 --seed 7")]
+    /// A simulated service: the whole of motmot in one process, with no other server
+    #[command(after_help = "Examples:\n  motmot demo\n  motmot demo --seconds 60 --seed 7\n  motmot demo --example hotel")]
     Demo(Demo),
 }
 
@@ -149,6 +167,19 @@ pub(crate) enum Strategy {
         /// Say in plain words what each rule demands
         #[arg(long)]
         explain: bool,
+    },
+    /// Tells in words what distinguishes two files
+    #[command(after_help = "Example:\n  motmot strategy diff strategy.yaml strategy-new.yaml")]
+    Diff {
+        /// The strategy as it was
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The strategy as it shall be
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Print one JSON object, for a program
+        #[arg(long)]
+        json: bool,
     },
     /// Publishes a file for the workers and desks with strategy.source = "topic"
     #[command(after_help = "Example:\n  motmot strategy publish strategy.yaml --config motmot.toml")]
@@ -219,6 +250,101 @@ pub(crate) struct Replay {
     pub(crate) threads: usize,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// The service strategy: touchpoints are judged by it; of judged cycles it gives the rules' words, order and units. If not given,
+    /// the configuration's, if that names one
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) strategy: Option<PathBuf>,
+    /// How the files' rows become touchpoints; without it the files hold touchpoints already (JSON lines or Avro)
+    #[arg(long, short, value_name = "FILE", requires = "files")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Files of touchpoints, which are folded with the strategy; gzip is recognised
+    #[arg(value_name = "FILE", conflicts_with = "replayed")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Reads what `motmot replay --out` wrote: the folder, or its cycles.jsonl
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) replayed: Option<PathBuf>,
+    /// Of files: where the clock stands at the end: at the `last` arrival, at the `end` of every deadline, or at an instant
+    #[arg(long, value_name = "last|end|INSTANT", default_value = "last", requires = "files")]
+    pub(crate) clock: String,
+    /// What the figures are grouped by; empty: one group
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', default_value = "rule")]
+    pub(crate) by: Vec<String>,
+    /// Figures per person, too
+    #[arg(long)]
+    pub(crate) by_person: bool,
+    /// Only cycles that began at this instant or later (a day is one in UTC)
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) since: Option<String>,
+    /// Only cycles that began before this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) until: Option<String>,
+    /// Only this rule; may be given several times
+    #[arg(long = "rule", value_name = "ID")]
+    pub(crate) rules: Vec<String>,
+    /// Only where a column has this value; may be given several times: any of one column's, all of several columns'
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    pub(crate) only: Vec<String>,
+    /// Whose days, weeks and months; if not given, those of the strategy's business hours, else UTC
+    #[arg(long, value_name = "NAME")]
+    pub(crate) time_zone: Option<String>,
+    /// How many critical cycles the process chain shows as examples
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) examples: usize,
+    /// The form; if not given, by the ending of --out, else a table
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ReportFormat>,
+    /// Writes this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal.
+    Table,
+    /// The groups, one a line.
+    Csv,
+    /// Everything, as one object.
+    Json,
+    /// The groups.
+    Parquet,
+    /// One page with plots that needs nothing else.
+    Html,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The moment's id, or its first digits (six at least)
+    pub(crate) moment: String,
+    /// Reads what `motmot replay --out` wrote instead of the topics
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) replayed: Option<PathBuf>,
+    /// The service strategy, for the rule in words; if not given, the configuration's, if that names one
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) strategy: Option<PathBuf>,
+    /// As one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Customer {
+    /// The key of the customer's records: the customer id
+    pub(crate) key: String,
+    /// Reads what `motmot replay --out` wrote instead of the topics
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) replayed: Option<PathBuf>,
+    /// At most so many cycles, the latest
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// As one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How a replay's summary is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Summary {
@@ -273,16 +399,34 @@ pub(crate) struct ShowConfig {
 
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Demo {
+    /// Plays this example of examples/ instead of the morning in a bank
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) example: Option<Example>,
     /// Ends after so many seconds; without it, Ctrl-C does
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u64>,
-    /// Fails unless 8 kinds of moment are raised and 3 moments recovered; ends as soon as they are (within 120 seconds if
+    /// Fails unless 8 kinds of moment are raised (of an example: 6) and 3 moments recovered; ends as soon as they are (within 120 seconds if
     /// --seconds says nothing else)
     #[arg(long)]
     pub(crate) check: bool,
     /// Another seed is another morning; the same seed the same one
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// The strategies of `examples/` that come with scenes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Example {
+    /// A bank's telephone service.
+    BankTelephone,
+    /// An IT help desk, for the departments of its own company.
+    ItHelpdesk,
+    /// An online shop with delivery.
+    OnlineShop,
+    /// A hotel, from the booking to the taxi.
+    Hotel,
+    /// A clinic's reception.
+    Clinic,
 }
 
 #[cfg(test)]

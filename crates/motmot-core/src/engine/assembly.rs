@@ -215,6 +215,8 @@ impl<C: Cold> Engine<C> {
         let place = place.unwrap_or_else(|| self.place_of(key, &all, &ids)).min(all.len());
         all.splice(place..place, ids);
         self.set_assembly(key, frozen_until, all)?;
+        // cycles that were put together anew know nothing yet
+        self.ask_again(key);
         new.into_iter().try_for_each(|slot| self.enter(slot))
     }
 

@@ -9,6 +9,7 @@ use crate::strategy::Strategy;
 use crate::time::Timestamp;
 
 use super::Engine;
+use super::cycle::Cycle;
 use super::file::{End, Entry, File};
 use super::port::{BoxError, Cold, RowId, Sink};
 use super::shelf::{Body, Customer, Slot};
@@ -29,8 +30,8 @@ impl<C: Cold> Engine<C> {
             return Ok(Some(slot));
         };
         customer.complete_at = Some(evictions);
-        let live = customer.file.live().map(|entry| &entry.id).chain(&customer.assembled);
-        let ids: Vec<Box<str>> = live.cloned().collect();
+        let filed = customer.file.live().map(|entry| Box::from(&*entry.id));
+        let ids: Vec<Box<str>> = filed.chain(customer.assembled.iter().cloned()).collect();
         let mut fetched = false;
         for id in ids {
             let row = RowId { key, cycle_id: Some(&id) };
@@ -68,15 +69,15 @@ impl<C: Cold> Engine<C> {
         let stream_time = self.position.stream_time;
         self.tell_and_freeze(key, sink)?;
         let is_over = |entry: &&Entry| entry.facts.base_final_at <= stream_time;
-        let over: Vec<Box<str>> =
-            self.file_at(customer).into_iter().flat_map(File::live).filter(is_over).map(|e| e.id.clone()).collect();
+        let live = self.file_at(customer).into_iter().flat_map(File::live);
+        let over: Vec<Arc<str>> = live.filter(is_over).map(|entry| Arc::clone(&entry.id)).collect();
         if over.is_empty() {
             return Ok(());
         }
         self.refresh(key)?;
         for id in over {
             let Some(slot) = self.shelf.find(RowId { key, cycle_id: Some(&id) }) else { continue };
-            let is_final = |cycle: &&super::cycle::Cycle| !cycle.assembled && cycle.is_final(&self.strategy, stream_time);
+            let is_final = |cycle: &&Cycle| !cycle.assembled && cycle.is_final(&self.strategy, stream_time);
             if self.shelf.cycle(slot).filter(is_final).is_some() {
                 self.tell(slot, stream_time, sink)?;
                 self.bury(slot)?;
@@ -88,8 +89,13 @@ impl<C: Cold> Engine<C> {
     /// Enters what a cycle says, after a change, into its customer's file.
     pub(super) fn enter(&mut self, slot: Slot) -> Result<(), BoxError> {
         let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_filed()) else { return Ok(()) };
-        let key = cycle.key.clone();
-        let customer = self.customer_slot(&key)?;
+        let customer = match self.shelf.find(RowId { key: &cycle.key, cycle_id: None }) {
+            Some(customer) => customer,
+            None => {
+                let key = cycle.key.clone();
+                self.customer_slot(&key)?
+            }
+        };
         let strategy = Arc::clone(&self.strategy);
         let forgotten = self.position.stream_time.plus(-keep_ms(&strategy));
         let entered = self.with_file(customer, |engine, file| {
@@ -108,12 +114,20 @@ impl<C: Cold> Engine<C> {
             }
             Some(Entered::Full) => {
                 if let Some(cycle) = self.shelf.cycle_mut(slot) {
-                    cycle.unfiled = true;
+                    cycle.leave_out();
                 }
             }
             Some(Entered::Same) | None => {}
         }
         Ok(())
+    }
+
+    /// Has what the key's cycles know of each other made anew before it is used again.
+    pub(super) fn ask_again(&mut self, key: &str) {
+        let slot = self.shelf.find(RowId { key, cycle_id: None });
+        if let Some(customer) = slot.and_then(|slot| self.shelf.customer_mut(slot)) {
+            customer.file.stale = true;
+        }
     }
 
     /// Takes a cycle out of its customer's file: it is none any more.
@@ -142,6 +156,12 @@ impl<C: Cold> Engine<C> {
         Ok(())
     }
 
+    /// Whether what a cycle knows of its customer's others may be out of date.
+    pub(super) fn is_stale(&self, cycle: &Cycle) -> bool {
+        let customer = || self.shelf.customer(self.shelf.find(RowId { key: &cycle.key, cycle_id: None })?);
+        cycle.is_filed() && customer().is_some_and(|customer| customer.file.stale)
+    }
+
     /// Makes anew what the customer's cycles know of each other, where it may have changed; those that know something else are told again.
     pub(super) fn refresh(&mut self, key: &str) -> Result<(), BoxError> {
         let Some(customer) = self.load_customer(key)? else { return Ok(()) };
@@ -165,7 +185,7 @@ impl<C: Cold> Engine<C> {
         for slot in live {
             let Some(cycle) = self.shelf.cycle_mut(*slot) else { continue };
             let known = file.known_to(&strategy, &cycle.id, cycle.instance);
-            before.push((*slot, std::mem::replace(&mut cycle.known, known)));
+            before.push((*slot, std::mem::replace(cycle.known_mut(), known)));
         }
         let ends: Vec<(Slot, End)> = match live {
             [_] => Vec::new(), // nobody asks for its end
@@ -180,8 +200,8 @@ impl<C: Cold> Engine<C> {
             let Some(cycle) = self.shelf.cycle(slot) else { continue };
             let settled = file.settled_to(&strategy, (&cycle.id, cycle.instance), |entry| end_of(&self.shelf, entry));
             let Some(cycle) = self.shelf.cycle_mut(slot) else { continue };
-            cycle.known.settled = settled;
-            if cycle.known != before {
+            cycle.known_mut().settled = settled;
+            if *cycle.known_mut() != before {
                 changed.push(slot);
             }
         }

@@ -183,7 +183,7 @@ impl<C: Cold> Engine<C> {
         let slot = self.open(&remains.key, &remains.id, instance, touchpoint, offset);
         if let Some(cycle) = self.shelf.cycle_mut(slot).filter(|_| !forgotten) {
             cycle.frozen_until = remains.final_at;
-            cycle.carried = remains.carried;
+            cycle.carried = remains.carried; // nothing has been asked of it yet
         }
         self.enter(slot)?;
         Ok(Verdict::Folded)
@@ -278,7 +278,7 @@ impl<C: Cold> Engine<C> {
     /// Tells a row's cycle as it stands at `now`, and files its next wake-up.
     fn tell(&mut self, slot: Slot, now: Timestamp, sink: &mut impl Sink) -> Result<(), BoxError> {
         let strategy = Arc::clone(&self.strategy);
-        if let Some(key) = self.shelf.cycle(slot).filter(|cycle| cycle.is_filed()).map(|cycle| cycle.key.clone()) {
+        if let Some(key) = self.shelf.cycle(slot).filter(|cycle| self.is_stale(cycle)).map(|cycle| cycle.key.clone()) {
             self.refresh(&key)?;
         }
         let Some(cycle) = self.shelf.cycle_mut(slot) else {
@@ -358,11 +358,9 @@ impl<C: Cold> Engine<C> {
             return Ok(Some(slot));
         }
         let slot = self.fetch(row)?;
-        if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed)
-            && let Some(customer) = self.load_customer(row.key)?
-            && let Some(customer) = self.shelf.customer_mut(customer)
-        {
-            customer.file.stale = true;
+        if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed) {
+            self.load_customer(row.key)?;
+            self.ask_again(row.key);
         }
         Ok(slot)
     }
@@ -416,14 +414,15 @@ impl<C: Cold> Engine<C> {
         self.shelf.len()
     }
 
-    /// Visits (key, cycle id, state) of every cycle in memory that is not final yet, in no particular order.
-    pub fn live(&self, visit: &mut dyn FnMut(&str, &str, CycleState)) {
+    /// Visits (key, cycle id, state, whether it is in its customer's file) of every cycle in memory that is not final yet, in no
+    /// particular order.
+    pub fn live(&self, visit: &mut dyn FnMut(&str, &str, CycleState, bool)) {
         let now = self.position.now;
         for row in self.shelf.rows() {
             if let Body::Cycle(cycle) = &row.body
                 && cycle.final_at(&self.strategy) > now
             {
-                visit(&cycle.key, &cycle.id, cycle.state(now));
+                visit(&cycle.key, &cycle.id, cycle.state(now), cycle.is_filed());
             }
         }
     }

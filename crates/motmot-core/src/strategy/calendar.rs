@@ -100,6 +100,11 @@ impl Calendar {
         whole_years + hours.year(last).elapsed(to) - hours.year(first).elapsed(from)
     }
 
+    /// Whose wall clock it goes by; UTC when it is always open.
+    pub fn zone(&self) -> Tz {
+        self.0.as_ref().map_or(Tz::UTC, |hours| hours.zone)
+    }
+
     /// What was declared; none when it is always open.
     pub(super) fn hours(&self) -> Option<&Hours> {
         self.0.as_ref()

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use motmot_core::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -294,7 +294,7 @@ impl<'s> Session<'s> {
     }
 
     fn ask_for_the_end(&mut self, waiting: &[i32]) {
-        let reading = wall_clock();
+        let reading = self.shared.config.clock.now();
         let ends = match assign::ask_offsets(self.shared, waiting, Offset::End, MAX_ASK) {
             Ok(ends) => ends,
             Err((doing, error)) => {
@@ -371,7 +371,8 @@ impl<'s> Session<'s> {
         metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
         metrics.told_moments.inc_by(told.moments);
         metrics.told_cycles.inc_by(told.cycles);
-        let now = wall_clock().as_millis();
+        metrics.outside_customer_file.inc_by(told.outside_customer_file);
+        let now = self.shared.config.clock.now().as_millis();
         self.is_far_behind = false;
         for partition in self.partitions.iter_mut().flatten().filter(|partition| !partition.is_silent()) {
             let lag =
@@ -455,10 +456,4 @@ fn judge(shared: &Shared, partition: i32, code: RDKafkaErrorCode) -> Result<(), 
         doing,
         detail: format!("{detail} ({code})"),
     }))
-}
-
-/// The only look at the wall clock.
-fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

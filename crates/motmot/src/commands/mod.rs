@@ -2,16 +2,20 @@
 
 mod alerts;
 pub(crate) mod clients;
+mod customer;
 mod dead_letters;
 mod digest;
+mod explain;
 mod import;
 mod progress;
 mod replay;
+mod report;
 mod roles;
 mod show_config;
 mod sources;
 mod strategy;
 mod swaps;
+mod tables;
 mod topic;
 mod topics;
 
@@ -32,6 +36,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Topics(arguments) => topics::run(&settings, &arguments),
         Command::Import(arguments) => import::run(&settings, &arguments),
         Command::Replay(arguments) => replay::run(&settings, &arguments),
+        Command::Report(arguments) => report::run(&settings, &arguments),
+        Command::Explain(arguments) => explain::run(&settings, &arguments),
+        Command::Customer(arguments) => customer::run(&settings, &arguments),
         Command::Digest => digest::run(&settings),
         Command::DeadLetters(command) => dead_letters::run(&settings, &command),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use motmot_archive::summary::InputCounts;
-use motmot_archive::{Folder, ReplayOptions, Schedule, Summary, Swap, Until};
+use motmot_archive::{Folder, Origins, ReplayOptions, Schedule, Summary, Swap, Until};
 use motmot_core::{Strategy, Timestamp, Touchpoint};
 use motmot_stream::partitioner::partition_of;
 use motmot_stream::{TopicReader, TopicRecord};
@@ -24,7 +24,7 @@ pub(super) fn run(settings: &Settings, arguments: &cli::Replay) -> anyhow::Resul
     let config = settings.load()?;
     let (strategy, _) = strategy::load(&arguments.strategy)?;
     let strategy = Arc::new(strategy);
-    let until = until(&arguments.until)?;
+    let until = until("--until", &arguments.until)?;
     let schedules = Schedules::new(&config, arguments, Arc::clone(&strategy))?;
     let summary = match &arguments.topic {
         Some(topic) => replay_topic(&config, topic, arguments, &schedules, until)?,
@@ -37,14 +37,15 @@ pub(super) fn run(settings: &Settings, arguments: &cli::Replay) -> anyhow::Resul
     Ok(())
 }
 
-fn until(text: &str) -> anyhow::Result<Until> {
+/// Where the clock stands at the end, as an option says it.
+pub(super) fn until(option: &str, text: &str) -> anyhow::Result<Until> {
     match text {
         "last" => Ok(Until::LastArrival),
         "end" => Ok(Until::End),
         instant => match Timestamp::parse(instant) {
             Ok(at) => Ok(Until::Instant(at)),
             Err(_) => {
-                Err(Usage(format!("--until is `{instant}`; it should be last, end or an instant, such as 2026-03-01T00:00:00Z"))
+                Err(Usage(format!("{option} is `{instant}`; it should be last, end or an instant, such as 2026-03-01T00:00:00Z"))
                     .into())
             }
         },
@@ -79,6 +80,9 @@ fn replay_topic(
     if let Some(out) = out {
         std::fs::create_dir_all(out).with_context(|| format!("the folder {} cannot be made", out.display()))?;
     }
+    if let Some(out) = out {
+        Origins::Topic(topic.to_owned()).write(out)?;
+    }
     let reader = clients::reader(config)?;
     let mut stretches = BTreeMap::new();
     for (partition, stretch) in records.stretches() {
@@ -87,7 +91,7 @@ fn replay_topic(
     let rules = rules(stretches.values(), schedules);
     let mut folders: BTreeMap<i32, Folder> = BTreeMap::new();
     for (partition, schedule) in stretches {
-        folders.insert(partition, Folder::with_swaps(schedule, rules.clone(), out.is_some())?);
+        folders.insert(partition, Folder::with_swaps(schedule, rules.clone(), out.is_some())?.of_partition(partition));
     }
     let mut rows = 0;
     let bar = Bar::new();
