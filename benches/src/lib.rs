@@ -1,7 +1,7 @@
 //! What the benches share: a morning at a call centre, as touchpoints.
 
 use motmot_core::codec;
-use motmot_core::touchpoint::{Actor, ActorKind, Audience, Initiator, Outcome, Stage};
+use motmot_core::touchpoint::{Actor, ActorKind, Outcome, Stage};
 use motmot_core::{Text, Timestamp, Touchpoint};
 
 /// A record of the input: its key, its arrival, and the touchpoint in compact form.
@@ -41,32 +41,16 @@ fn call(number: u32) -> Vec<Record> {
         let met = stage == Stage::Fulfilment && outcome == Outcome::Met;
         let kind = if met { ActorKind::Person } else { ActorKind::System };
         let touchpoint = Touchpoint {
-            event_id: Text::borrowed(&event_id),
-            occurred_at,
             seq: Some(i64::from(number)),
             customer_id: Some(Text::borrowed(&key)),
             cycle_id: Some(Text::borrowed(&cycle)),
-            stage,
-            intent: None,
-            initiated_by: Initiator::Customer,
-            channel: Text::borrowed("phone"),
-            site: Text::borrowed("voice"),
             team: Some(Text::borrowed(if met { "agents" } else { "vru" })),
             actor: Some(Actor { kind, id: met.then_some(Text::borrowed("MICHAL")), named: false }),
             need: (position > 0).then_some(Text::borrowed("PS")),
-            outcome,
             segment: Some(Text::borrowed(if number.is_multiple_of(20) { "vip" } else { "regular" })),
-            audience: Audience::External,
-            serves: None,
             waited_ms: met.then_some(waited),
             announced_wait_ms: (outcome == Outcome::Pending).then_some(120_000),
-            rating: None,
-            sentiment: None,
-            promises: Vec::new(),
-            kept_promises: Vec::new(),
-            added_value: Vec::new(),
-            door_open: None,
-            attributes: Vec::new(),
+            ..Touchpoint::new(event_id, occurred_at, stage, outcome, "phone", "voice")
         };
         let mut encoded = Vec::new();
         codec::encode(&touchpoint, &mut encoded);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "support of tests: failing is its way to speak")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -79,7 +79,7 @@ impl Bench {
         let creation = Creation { partitions, replication: 1 };
         let report =
             motmot_stream::create_and_check(&bench.kafka, &bench.topics, InputTimestamps::Producer, Some(creation)).unwrap();
-        assert_eq!((report.created.len(), report.differences.as_slice()), (3, [].as_slice()));
+        assert_eq!((report.created.len(), report.differences.as_slice()), (4, [].as_slice()));
         bench
     }
 
@@ -91,6 +91,7 @@ impl Bench {
             moments: format!("{name}.moments"),
             cycles: format!("{name}.cycles"),
             dead_letters: format!("{name}.dead"),
+            strategies: format!("{name}.strategies"),
         };
         Self { kafka: KafkaConfig { brokers: broker.to_owned(), properties: BTreeMap::new() }, topics, name, partitions }
     }
@@ -208,12 +209,27 @@ impl Bench {
 
     /// The tables that a replay of the input gives, each partition's clock at `clocks`. None of the worker's code has a part in it.
     pub fn replay(&self, strategy: &Arc<Strategy>, clocks: &BTreeMap<i32, i64>) -> Tables {
+        self.replay_swapping(strategy, clocks, |_| Vec::new())
+    }
+
+    /// The same, told of swaps: of each partition the offset, the clock and the strategy, in their order.
+    pub fn replay_swapping(
+        &self,
+        strategy: &Arc<Strategy>,
+        clocks: &BTreeMap<i32, i64>,
+        swaps: impl Fn(i32) -> Vec<(i64, i64, Arc<Strategy>)>,
+    ) -> Tables {
+        let mut swaps: BTreeMap<i32, VecDeque<_>> = clocks.keys().map(|p| (*p, swaps(*p).into())).collect();
         let mut tables = Replayed { writer: Writer::new(), tables: Tables::default() };
         let mut engines: BTreeMap<i32, Engine<NoCold>> =
             clocks.keys().map(|p| (*p, Engine::new(Arc::clone(strategy), NoCold, Position::START))).collect();
         let reader = Reader::new();
         for row in self.read(&self.topics.touchpoints) {
             let engine = engines.get_mut(&row.partition).unwrap();
+            let swaps = swaps.get_mut(&row.partition).unwrap();
+            while let Some((_, clock, strategy)) = swaps.pop_front_if(|(offset, ..)| *offset <= row.offset) {
+                swap(engine, clock, strategy, &mut tables);
+            }
             let arrived_at = Timestamp::from_millis(row.timestamp);
             match reader.touchpoint(row.value.as_deref().unwrap_or_default()) {
                 Ok(t) => {
@@ -225,10 +241,20 @@ impl Bench {
             }
         }
         for (partition, engine) in &mut engines {
+            for (_, clock, strategy) in swaps.remove(partition).unwrap() {
+                swap(engine, clock, strategy, &mut tables);
+            }
             while !engine.advance(Timestamp::from_millis(clocks[partition]), usize::MAX, &mut tables).unwrap() {}
         }
         tables.tables
     }
+}
+
+fn swap(engine: &mut Engine<NoCold>, clock: i64, strategy: Arc<Strategy>, tables: &mut Replayed) {
+    let clock = Timestamp::from_millis(clock);
+    while !engine.advance(clock, usize::MAX, tables).unwrap() {}
+    engine.swap(strategy, tables).unwrap();
+    while !engine.advance(clock, usize::MAX, tables).unwrap() {}
 }
 
 /// The clock in what a worker writes beside an offset.

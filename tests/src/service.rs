@@ -86,48 +86,10 @@ pub fn out(writer: &mut Writer, key: &str, touchpoint: &Touchpoint<'_>, arrived_
 
 /// A plain touchpoint; its event id is its cycle and its stage.
 pub fn touchpoint(cycle_id: &str, stage: Stage, at: i64) -> Touchpoint<'static> {
-    let json = serde_json::json!({
-        "event_id": format!("{cycle_id}-{stage}"),
-        "occurred_at": Timestamp::from_millis(at),
-        "cycle_id": cycle_id,
-        "stage": stage,
-        "channel": "phone",
-        "site": "north",
-        "outcome": if stage == Stage::Greeting { Outcome::None } else { Outcome::Met },
-    });
-    let text = json.to_string();
-    let read: Touchpoint<'_> = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}"));
-    owned(&read)
-}
-
-fn owned(t: &Touchpoint<'_>) -> Touchpoint<'static> {
-    let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| Text::owned(text.as_str().to_owned()));
+    let outcome = if stage == Stage::Greeting { Outcome::None } else { Outcome::Met };
+    let event_id = format!("{cycle_id}-{stage}");
     Touchpoint {
-        event_id: Text::owned(t.event_id.as_str().to_owned()),
-        occurred_at: t.occurred_at,
-        seq: t.seq,
-        customer_id: text(&t.customer_id),
-        cycle_id: text(&t.cycle_id),
-        stage: t.stage,
-        intent: t.intent,
-        initiated_by: t.initiated_by,
-        channel: Text::owned(t.channel.as_str().to_owned()),
-        site: Text::owned(t.site.as_str().to_owned()),
-        team: text(&t.team),
-        actor: None,
-        need: text(&t.need),
-        outcome: t.outcome,
-        segment: text(&t.segment),
-        audience: t.audience,
-        serves: text(&t.serves),
-        waited_ms: t.waited_ms,
-        announced_wait_ms: t.announced_wait_ms,
-        rating: t.rating,
-        sentiment: t.sentiment,
-        promises: Vec::new(),
-        kept_promises: Vec::new(),
-        added_value: Vec::new(),
-        door_open: t.door_open,
-        attributes: Vec::new(),
+        cycle_id: Some(Text::owned(cycle_id.to_owned())),
+        ..Touchpoint::new(event_id, Timestamp::from_millis(at), stage, outcome, "phone", "north")
     }
 }

@@ -34,7 +34,7 @@ impl<'t> Installation<'t> {
         let config = format!(
             "[kafka]\nbrokers = \"{broker}\"\n\
              [topics]\ntouchpoints = \"{touchpoints}\"\nmoments = \"{name}.moments\"\ncycles = \"{name}.cycles\"\n\
-             dead_letters = \"{name}.dead-letters\"\npartitions = 2\nreplication = 1\n\
+             dead_letters = \"{name}.dead-letters\"\nstrategies = \"{name}.strategies\"\npartitions = 2\nreplication = 1\n\
              [worker]\ngroup = \"{name}\"\ninstance = \"w1\"\nshards = 1\n\
              checkpoint_interval = \"10m\"\n" // the killed worker has to fold the open moment again
         );

@@ -42,11 +42,15 @@ fn log(name: &str, ending: &str) -> Option<Vec<PathBuf>> {
 }
 
 fn example(name: &str) -> (Arc<Strategy>, Arc<Mapping>) {
+    example_with(name, "strategy.yaml")
+}
+
+fn example_with(name: &str, strategy: &str) -> (Arc<Strategy>, Arc<Mapping>) {
     let read = |file: &str| {
         let path = root().join("examples").join(name).join(file);
         (path.display().to_string(), std::fs::read_to_string(path).unwrap())
     };
-    let (path, text) = read("strategy.yaml");
+    let (path, text) = read(strategy);
     let strategy = Strategy::load(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
     let (path, text) = read("mapping.yaml");
     let mapping = Mapping::load(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
@@ -54,7 +58,11 @@ fn example(name: &str) -> (Arc<Strategy>, Arc<Mapping>) {
 }
 
 fn run(name: &str, files: &[PathBuf], is_mapped: bool, options: &ReplayOptions) -> Summary {
-    let (strategy, mapping) = example(name);
+    run_with(name, "strategy.yaml", files, is_mapped, options)
+}
+
+fn run_with(name: &str, strategy: &str, files: &[PathBuf], is_mapped: bool, options: &ReplayOptions) -> Summary {
+    let (strategy, mapping) = example_with(name, strategy);
     let source = Source { files: files.to_vec(), mapping: is_mapped.then_some(mapping) };
     let summary = replay(&source, &strategy, options, &|_| {}).unwrap_or_else(|e| panic!("{e}")).summary;
     assert!(summary.input.balances(), "{:?}", summary.input);
@@ -90,6 +98,9 @@ fn a_bank_on_the_telephone() {
         ("short-service", "served_short_lt10s"),
         ("agent-unknown", "served_no_agent"),
         ("unverified", "served"),
+        ("repeat-1h", "repeat_1h"),
+        ("repeat-24h", "repeat_24h"),
+        ("repeat-7d", "repeat_7d"),
     ] {
         assert_eq!(flagged(&found, rule), of(key), "{rule}");
     }
@@ -98,6 +109,8 @@ fn a_bank_on_the_telephone() {
         assert_eq!((found.cycles.total, found.cycles.farewell, found.cycles.abandoned), (102_819, 82_069, 20_750));
         let rules = ["wait-60", "wait-120", "abandoned-in-queue", "abandoned-in-vru", "short-service"];
         assert_eq!(rules.map(|rule| flagged(&found, rule)), [30_038, 16_173, 15_668, 5_082, 5_361]);
+        let repeated = ["repeat-1h", "repeat-24h", "repeat-7d"];
+        assert_eq!(repeated.map(|rule| flagged(&found, rule)), [10_246, 23_321, 33_626]);
     }
 }
 
@@ -115,6 +128,16 @@ fn a_help_desk() {
     assert_eq!(flagged(&found, "first-answer-4h"), 2_624);
     let states = found.moments.iter().find(|(rule, _)| rule == "first-answer-4h").map(|(_, states)| states).unwrap();
     assert_eq!((states.recovered, states.open + states.expired), (2_329, 295));
+}
+
+#[test]
+fn tickets_that_come_back() {
+    let Some(files) = log("helpdesk", ".csv.gz") else { return };
+    let found = run_with("helpdesk", "returns.yaml", &files, true, &ReplayOptions::default());
+    let of = |key| reference("helpdesk", &files, key);
+    assert_eq!((found.input.late, found.cycles.total), (0, of("cycles")));
+    assert_eq!((flagged(&found, "reopened"), flagged(&found, "repeat-7d")), (of("reopened"), of("repeat_7d")));
+    assert_eq!(["reopened", "came-back", "repeat-7d"].map(|rule| flagged(&found, rule)), [154, 4, 1_519]);
 }
 
 /// Takes all touchpoints, as lines of a file.

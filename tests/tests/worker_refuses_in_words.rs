@@ -79,20 +79,13 @@ fn a_locked_store() {
 }
 
 #[test]
-fn state_of_another_strategy_and_offsets_that_were_reset() {
-    let Some(broker) = kafka::broker("state_of_another_strategy") else { return };
+fn offsets_that_were_reset() {
+    let Some(broker) = kafka::broker("offsets_that_were_reset") else { return };
     let bench = Bench::new(&broker, "state", 1);
     let dir = tempfile::tempdir().unwrap();
     let begin = now_ms() - 7_200_000;
     kafka::produce(&broker, &bench.topics.touchpoints, &service::records(5, 20, begin));
     kafka::while_running(&start(bench.worker(dir.path())).unwrap(), || bench.wait_until_committed(begin + service::ALL_OVER));
-
-    let other = service::STRATEGY.replace("limit: 60s", "limit: 61s");
-    let strategy = std::sync::Arc::new(motmot_core::Strategy::load("other", &other).unwrap());
-    let worker = Worker::new(bench.worker(dir.path()), strategy, other, &Registry::new()).unwrap();
-    let error = worker.run(&Shutdown::new()).unwrap_err();
-    assert!(matches!(error, WorkerError::Refused { refusal: Refusal::OtherStrategy { .. }, .. }), "{error:?}");
-    check(&error, &["put the old strategy file back", &format!("{:016x}", service::strategy().hash)]);
 
     bench.reset(0, 3);
     let error = start(bench.worker(dir.path())).unwrap().run(&Shutdown::new()).unwrap_err();

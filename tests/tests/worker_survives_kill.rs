@@ -21,6 +21,7 @@ impl Process {
             "topics": {
                 "touchpoints": bench.topics.touchpoints, "moments": bench.topics.moments,
                 "cycles": bench.topics.cycles, "dead_letters": bench.topics.dead_letters,
+                "strategies": bench.topics.strategies,
             },
             "input_timestamps": "producer",
             "group": bench.name,

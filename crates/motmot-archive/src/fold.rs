@@ -14,6 +14,7 @@ use crate::error::ArchiveError;
 use crate::origin::Numbers;
 use crate::rows::Rows;
 use crate::summary::InputCounts;
+use crate::swaps::{Schedule, Swap};
 use crate::tables::{Tables, Told};
 
 /// Touchpoints between two looks at the deadlines. The tables at the end do not depend on it; telling rows that a later touchpoint
@@ -45,6 +46,7 @@ impl Until {
 
 /// One engine, its tables and its counts.
 pub struct Folder {
+    schedule: Schedule,
     engine: Engine<NoCold>,
     tables: Tables,
     counts: InputCounts,
@@ -64,11 +66,22 @@ impl Folder {
     /// # Errors
     /// When there is no temporary file to keep rows in.
     pub fn new(strategy: Arc<Strategy>, keep_rows: bool) -> Result<Self, ArchiveError> {
+        let schedule = Schedule::of(strategy);
+        let rules = schedule.rules();
+        Self::with_swaps(schedule, rules, keep_rows)
+    }
+
+    /// The same, with swaps of the strategy on the way. Moments of `rules` are counted, in that order: all folders of a replay must have
+    /// the same.
+    ///
+    /// # Errors
+    /// As [`Folder::new`].
+    pub fn with_swaps(schedule: Schedule, rules: Vec<String>, keep_rows: bool) -> Result<Self, ArchiveError> {
         let rows = keep_rows.then(Rows::new).transpose()?;
-        let tables = Tables::new(&strategy, rows);
         Ok(Self {
-            engine: Engine::new(strategy, NoCold, Position::START),
-            tables,
+            engine: Engine::new(Arc::clone(&schedule.first), NoCold, Position::START),
+            schedule,
+            tables: Tables::new(rules, rows),
             counts: InputCounts::default(),
             since_advance: 0,
         })
@@ -92,6 +105,7 @@ impl Folder {
         arrived_at: Timestamp,
         offset: i64,
     ) -> Result<Verdict, ArchiveError> {
+        self.swap_before(offset, arrived_at)?;
         let verdict = self.engine.apply(key, touchpoint, arrived_at, offset, &mut self.tables).map_err(ArchiveError::Fold)?;
         self.counts.judged(verdict);
         self.since_advance += 1;
@@ -105,9 +119,25 @@ impl Folder {
     ///
     /// # Errors
     /// When the engine fails.
-    pub fn dead(&mut self, reason: &str, arrived_at: Timestamp) {
+    pub fn dead(&mut self, reason: &str, arrived_at: Timestamp, offset: i64) -> Result<(), ArchiveError> {
+        self.swap_before(offset, arrived_at)?;
         self.engine.observe(arrived_at);
         self.counts.dead(reason, 1);
+        Ok(())
+    }
+
+    fn swap_before(&mut self, offset: i64, arrived_at: Timestamp) -> Result<(), ArchiveError> {
+        while let Some(swap) = self.schedule.next_before(offset, arrived_at) {
+            self.swap(&swap)?;
+        }
+        Ok(())
+    }
+
+    fn swap(&mut self, swap: &Swap) -> Result<(), ArchiveError> {
+        self.advance()?;
+        self.advance_to(swap.at.clock())?;
+        self.engine.swap(Arc::clone(&swap.strategy), &mut self.tables).map_err(ArchiveError::Fold)?;
+        self.advance_to(swap.at.clock())
     }
 
     /// The last arrival so far; none before the first record.
@@ -117,18 +147,24 @@ impl Folder {
 
     fn advance(&mut self) -> Result<(), ArchiveError> {
         self.since_advance = 0;
-        let target = self.engine.position().stream_time;
+        self.advance_to(self.engine.position().stream_time)
+    }
+
+    fn advance_to(&mut self, target: Timestamp) -> Result<(), ArchiveError> {
         while !self.engine.advance(target, usize::MAX, &mut self.tables).map_err(ArchiveError::Fold)? {}
         Ok(())
     }
 
-    /// Moves the clock to `now`, where the replay ends, and counts.
+    /// Moves the clock to `now`, where the replay ends, with the swaps that lie before it, and counts.
     ///
     /// # Errors
     /// When the engine fails, or a row could not be kept.
     pub fn finish(mut self, now: Timestamp) -> Result<Folded, ArchiveError> {
         self.advance()?;
-        while !self.engine.advance(now, usize::MAX, &mut self.tables).map_err(ArchiveError::Fold)? {}
+        while let Some(swap) = self.schedule.next_until(now) {
+            self.swap(&swap)?;
+        }
+        self.advance_to(now)?;
         let tables = &mut self.tables;
         self.engine.live(&mut |key, cycle_id, state| tables.live(key, cycle_id, state));
         Ok(Folded { counts: self.counts, told: self.tables.finish()? })

@@ -21,6 +21,7 @@ mod rows;
 mod source;
 mod spool;
 pub mod summary;
+mod swaps;
 mod table;
 mod tables;
 
@@ -34,3 +35,4 @@ pub use progress::{Progress, Report};
 pub use replay::{ReplayOptions, Replayed, gather, replay};
 pub use source::{Source, key_of};
 pub use summary::Summary;
+pub use swaps::{Schedule, Swap, SwapPoint};

@@ -17,12 +17,15 @@ use crate::rows::Rows;
 use crate::source::{self, Read, Source};
 use crate::spool::Spool;
 use crate::summary::{CycleCounts, InputCounts, MomentCounts, Summary};
+use crate::swaps::{Schedule, Swap};
 
-/// How a replay goes about it. None of this changes what it finds, but for `until`.
+/// How a replay goes about it. None of this changes what it finds, but for `until` and `swaps`.
 #[derive(Clone, Debug)]
 pub struct ReplayOptions {
     /// Where the clock stands at the end.
     pub until: Until,
+    /// Swaps of the strategy on the way, in their order; at instants.
+    pub swaps: Vec<Swap>,
     /// Where `cycles.jsonl`, `moments.jsonl`, `dead_rows.jsonl` and `sources.json` go, if they are wanted. The folder is made.
     pub out: Option<PathBuf>,
     /// Threads; by default as many as there are cores.
@@ -34,7 +37,7 @@ pub struct ReplayOptions {
 impl Default for ReplayOptions {
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { until: Until::default(), out: None, threads, memory: 1 << 30 }
+        Self { until: Until::default(), swaps: Vec::new(), out: None, threads, memory: 1 << 30 }
     }
 }
 
@@ -69,9 +72,10 @@ pub fn replay(
     let spool = Spool::new(threads * PARTITIONS_A_THREAD, options.memory);
     let read = source::read(source, threads, &spool, report)?;
     let now = read.latest.map(|latest| options.until.now(latest));
-    let folded = fold(&spool, strategy, options.out.is_some(), now, threads, read.records, report)?;
+    let schedule = Schedule { first: Arc::clone(strategy), swaps: options.swaps.iter().cloned().collect() };
+    let folded = fold(&spool, &schedule, options.out.is_some(), now, threads, read.records, report)?;
     let Read { counts, dead, .. } = read;
-    let summary = gather(strategy, folded, counts, options.out.as_deref())?;
+    let summary = gather(&schedule.rules(), folded, counts, options.out.as_deref())?;
     if let Some(out) = &options.out {
         write_dead(&dead, &out.join("dead_rows.jsonl"))?;
         Origins::of_files(&source.files).write(out)?;
@@ -79,15 +83,15 @@ pub fn replay(
     Ok(Replayed { summary, dead, now })
 }
 
-/// Sums up what the folders found, and writes the tables' rows if they were kept. `read` is what was counted before the fold.
+/// Sums up what the folders found, and writes the tables' rows if they were kept. `rules` are those that the folders counted; `read` is
+/// what was counted before the fold.
 ///
 /// # Errors
 /// When an output cannot be written.
-pub fn gather(strategy: &Strategy, folded: Vec<Folded>, read: InputCounts, out: Option<&Path>) -> Result<Summary, ArchiveError> {
+pub fn gather(rules: &[String], folded: Vec<Folded>, read: InputCounts, out: Option<&Path>) -> Result<Summary, ArchiveError> {
     let mut input = read;
     let mut cycles = CycleCounts::default();
-    let mut moments: Vec<(String, MomentCounts)> =
-        strategy.rules.iter().map(|rule| (rule.id.clone(), MomentCounts::default())).collect();
+    let mut moments: Vec<(String, MomentCounts)> = rules.iter().map(|rule| (rule.clone(), MomentCounts::default())).collect();
     let mut digest = Digest::default();
     let mut rows = Vec::new();
     for Folded { counts, told } in folded {
@@ -107,7 +111,7 @@ pub fn gather(strategy: &Strategy, folded: Vec<Folded>, read: InputCounts, out: 
 
 fn fold(
     spool: &Spool,
-    strategy: &Arc<Strategy>,
+    schedule: &Schedule,
     keep_rows: bool,
     now: Option<Timestamp>,
     threads: usize,
@@ -123,7 +127,7 @@ fn fold(
             if partition >= spool.partitions() {
                 return Ok(folded);
             }
-            folded.push(fold_partition(spool, partition, strategy, keep_rows, now, &done, total, report)?);
+            folded.push(fold_partition(spool, partition, schedule, keep_rows, now, &done, total, report)?);
         }
     };
     let parts: Vec<_> = thread::scope(|scope| {
@@ -144,7 +148,7 @@ const A_REPORT: u64 = 16_384;
 fn fold_partition(
     spool: &Spool,
     partition: usize,
-    strategy: &Arc<Strategy>,
+    schedule: &Schedule,
     keep_rows: bool,
     now: Timestamp,
     done: &AtomicU64,
@@ -152,7 +156,7 @@ fn fold_partition(
     report: Report<'_>,
 ) -> Result<Folded, ArchiveError> {
     let mut records = spool.take(partition)?;
-    let mut folder = Folder::new(Arc::clone(strategy), keep_rows)?;
+    let mut folder = Folder::with_swaps(schedule.clone(), schedule.rules(), keep_rows)?;
     let mut count = 0;
     while let Some(folded) =
         records.next(|place, key, touchpoint| folder.fold(key, &touchpoint, place.arrived_at, place.row()))?

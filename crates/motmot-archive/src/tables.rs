@@ -3,7 +3,6 @@
 use motmot_core::cycle::{CycleRecord, CycleState};
 use motmot_core::engine::Sink;
 use motmot_core::moment::{Moment, MomentState};
-use motmot_core::strategy::Strategy;
 use motmot_wire::{Digest, DigestTable, EncodeError, Table, Writer, cycle_key};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
@@ -42,10 +41,10 @@ pub(crate) struct Told {
 }
 
 impl Tables {
-    /// Empty ones; with `rows`, the last row of each key is kept there.
-    pub(crate) fn new(strategy: &Strategy, rows: Option<Rows>) -> Self {
+    /// Empty ones, which count the moments of `rules`; with `rows`, the last row of each key is kept there.
+    pub(crate) fn new(rules: Vec<String>, rows: Option<Rows>) -> Self {
         Self {
-            rules: strategy.rules.iter().map(|rule| rule.id.clone()).collect(),
+            rules,
             writer: Writer::new(),
             digest: DigestTable::new(),
             cycles: FxHashMap::default(),

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use motmot_archive::import::import;
-use motmot_archive::{FileFormat, FileSink, Folder, Mapping, ReplayOptions, Replayed, Source, Until, gather, replay};
+use motmot_archive::{
+    FileFormat, FileSink, Folder, Mapping, ReplayOptions, Replayed, Source, Swap, SwapPoint, Until, gather, replay,
+};
 use motmot_core::{Strategy, Timestamp};
 
 const STRATEGY: &str = "
@@ -142,13 +144,35 @@ fn one_folder_finds_what_many_find() {
         let key = arrived.touchpoint.customer_id.as_deref().unwrap();
         folder.fold(key, &arrived.touchpoint, arrived.instant(), i64::try_from(offset).unwrap()).unwrap();
     }
-    folder.dead("not_avro", Timestamp::MIN);
+    folder.dead("not_avro", Timestamp::MIN, 1_000_000).unwrap();
     let now = folder.latest().unwrap();
     let read = motmot_archive::summary::InputCounts { rows: expected.input.rows, ..Default::default() };
-    let mut found = gather(&strategy(), vec![folder.finish(now).unwrap()], read, None).unwrap();
+    let mut found =
+        gather(&motmot_archive::Schedule::of(strategy()).rules(), vec![folder.finish(now).unwrap()], read, None).unwrap();
     assert_eq!(found.input.dead.remove("not_avro"), Some(1));
     found.input.touchpoints -= 1;
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_swap_at_an_instant_is_the_same_however_the_source_is_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = source(vec![file(dir.path(), "calls.csv", &rows())]);
+    let stricter = STRATEGY.replace("limit: 5m", "limit: 4m");
+    let stricter = Arc::new(Strategy::load("t.yaml", &stricter).unwrap());
+    let swaps = |at: i64| {
+        let at = SwapPoint::Instant(Timestamp::from_millis(at * 1_000));
+        vec![Swap { at, strategy: Arc::clone(&stricter) }]
+    };
+    let run = |swaps, threads| {
+        let options = ReplayOptions { until: Until::End, threads, swaps, ..ReplayOptions::default() };
+        replay(&source, &strategy(), &options, &|_| {}).unwrap().summary
+    };
+    let slow = |summary: &motmot_archive::Summary| summary.moments[0].1.flagged();
+    let (before, within, after) = (run(swaps(-1), 1), run(swaps(6_000), 1), run(swaps(1_000_000), 1));
+    assert_eq!(within, run(swaps(6_000), 7));
+    assert_eq!(after.digest, run(Vec::new(), 2).digest, "nothing was left to be judged anew");
+    assert!(slow(&before) > slow(&within) && slow(&within) > slow(&after), "{before:?} {within:?} {after:?}");
 }
 
 #[test]

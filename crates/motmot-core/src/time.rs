@@ -97,16 +97,26 @@ impl<'de> Deserialize<'de> for Timestamp {
 ///
 /// At most two units, the larger first: what is read at 3 a.m. need not have the milliseconds of a day.
 pub fn words_of_millis(millis: i64) -> String {
+    words_in_units(millis, 2)
+}
+
+/// A duration to the millisecond, in the notation of the strategy file: for one that is to be written into it.
+pub(crate) fn exact_words_of_millis(millis: i64) -> String {
+    words_in_units(millis, usize::MAX)
+}
+
+/// At most so many units, without a gap; exact ones skip those that are zero.
+fn words_in_units(millis: i64, most: usize) -> String {
     const UNITS: [(i64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
     let sign = if millis < 0 { "-" } else { "" };
     let mut rest = millis.saturating_abs();
     let mut words = Vec::new();
     for (unit, name) in UNITS {
         let count = rest / unit;
-        if count > 0 && words.len() < 2 {
+        if count > 0 && words.len() < most {
             words.push(format!("{count}{name}"));
             rest -= count * unit;
-        } else if !words.is_empty() {
+        } else if !words.is_empty() && most != usize::MAX {
             break;
         }
     }

@@ -233,6 +233,57 @@ pub enum Invalid {
     },
 }
 
+impl<'a> Touchpoint<'a> {
+    /// A touchpoint that says no more than every touchpoint must: sought by the customer, an external one.
+    ///
+    /// ```
+    /// use motmot_core::{Timestamp, Touchpoint};
+    /// use motmot_core::touchpoint::{Outcome, Stage};
+    ///
+    /// let at = Timestamp::from_millis(1_772_438_400_000);
+    /// let mut answer = Touchpoint::new("call-1-2", at, Stage::Fulfilment, Outcome::Met, "phone", "north");
+    /// answer.waited_ms = Some(20_000);
+    /// assert_eq!(answer.validate(), Ok(()));
+    /// ```
+    pub fn new(
+        event_id: impl Into<Text<'a>>,
+        occurred_at: Timestamp,
+        stage: Stage,
+        outcome: Outcome,
+        channel: impl Into<Text<'a>>,
+        site: impl Into<Text<'a>>,
+    ) -> Self {
+        Self {
+            event_id: event_id.into(),
+            occurred_at,
+            seq: None,
+            customer_id: None,
+            cycle_id: None,
+            stage,
+            intent: None,
+            initiated_by: default_initiator(),
+            channel: channel.into(),
+            site: site.into(),
+            team: None,
+            actor: None,
+            need: None,
+            outcome,
+            segment: None,
+            audience: default_audience(),
+            serves: None,
+            waited_ms: None,
+            announced_wait_ms: None,
+            rating: None,
+            sentiment: None,
+            promises: Vec::new(),
+            kept_promises: Vec::new(),
+            added_value: Vec::new(),
+            door_open: None,
+            attributes: Vec::new(),
+        }
+    }
+}
+
 impl Touchpoint<'_> {
     /// The longest text of any field, in bytes: ids and names, not documents.
     pub const MAX_TEXT: usize = 1_024;

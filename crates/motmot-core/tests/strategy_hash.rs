@@ -52,15 +52,23 @@ rules:
   - {id: lost, kind: vicious_circle, dimension: empathy, failed: 2, of: 4}
 "#;
 
-fn hash(text: &str) -> u64 {
-    Strategy::load("s.yaml", text).unwrap_or_else(|problems| panic!("{problems}\n{text}")).hash
+fn load(text: &str) -> Strategy {
+    Strategy::load("s.yaml", text).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
 
-/// The base with one piece of text replaced.
+fn hash(text: &str) -> u64 {
+    load(text).hash
+}
+
+/// The hash of the base with one piece of text replaced. What `motmot strategy diff` tells of the two must agree with it.
 #[track_caller]
 fn changed(old: &str, new: &str) -> u64 {
     assert_eq!(BASE.matches(old).count(), 1, "{old}");
-    hash(&BASE.replace(old, new))
+    let (before, after) = (load(BASE), load(&BASE.replace(old, new)));
+    let changes = before.diff(&after);
+    let judged_anew = changes.iter().any(|change| change.in_version);
+    assert_eq!(judged_anew, before.hash != after.hash, "`{old}` -> `{new}` is told as {changes:?}");
+    after.hash
 }
 
 #[test]

@@ -222,6 +222,14 @@ fn a_parameter_belongs_to_its_kind() {
 }
 
 #[test]
+fn what_follows_up_is_said_once() {
+    check_rule(
+        "{id: a, dimension: empathy, kind: no_follow_up, within: 5m, recovers_by: {stage: greeting}}",
+        &["a `no_follow_up` is cleared by the contact itself"],
+    );
+}
+
+#[test]
 fn a_limit_needs_a_unit_and_a_sensible_size() {
     for (limit, message) in [
         ("90", "`90` has no unit"),

@@ -98,6 +98,7 @@ const BAD_RULES: &[&str] = &[
     "kind: no_follow_up, within: 2d, level: []",
     "kind: no_follow_up, within: 2d, level: bad",
     "kind: no_follow_up, within: 2d, after: {}",
+    "kind: no_follow_up, within: 2d, recovers_by: {}",
     "kind: vicious_circle, failed: 0",
     "kind: vicious_circle, of: 33",
     "kind: vicious_circle, failed: '3'",

@@ -52,12 +52,7 @@ impl Desk {
         observer: impl FnMut(&Transition<'_>) + Send + 'static,
     ) -> Result<DeskHandle, DeskError> {
         let cells = Arc::new(Cells::new(&strategy));
-        if cells.count() > MANY_CELLS {
-            tracing::warn!(
-                combinations = cells.count(),
-                "the strategy declares very many combinations of site, rule and severity, and each has series of its own"
-            );
-        }
+        warn_of_many(&cells);
         let metrics = Metrics::new(&cells, registry)?;
         let state = Arc::new(State::default());
         let follower = Follower::new(config, cells, metrics, Arc::clone(&state), Box::new(observer))?;
@@ -67,12 +62,23 @@ impl Desk {
     }
 }
 
+pub(crate) fn warn_of_many(cells: &Cells) {
+    if cells.count() > MANY_CELLS {
+        tracing::warn!(
+            combinations = cells.count(),
+            "the strategy declares very many combinations of site, rule and severity, and each has series of its own"
+        );
+    }
+}
+
 /// What the thread and its handle share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     ready: AtomicBool,
     stop: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
+    /// Another strategy, until the thread has taken it over.
+    strategy: Mutex<Option<Arc<Strategy>>>,
 }
 
 impl State {
@@ -82,6 +88,16 @@ impl State {
 
     pub(crate) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Acquire)
+    }
+
+    /// Whether another strategy waits.
+    pub(crate) fn has_strategy(&self) -> bool {
+        self.strategy.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The strategy that waits.
+    pub(crate) fn take_strategy(&self) -> Option<Arc<Strategy>> {
+        self.strategy.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Notes what keeps the desk from its work; whether that is news.
@@ -110,6 +126,12 @@ impl DeskHandle {
     /// What keeps the desk from its work now, in words; none: nothing does.
     pub fn trouble(&self) -> Option<Trouble> {
         self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows the sites, rules and severities of another strategy from now on. The topic is read again for it; meanwhile the gauges stand
+    /// still. Returns before it is done.
+    pub fn set_strategy(&self, strategy: Arc<Strategy>) {
+        *self.state.strategy.lock().unwrap_or_else(PoisonError::into_inner) = Some(strategy);
     }
 
     /// Whether the desk's thread runs. When it does not, and nobody stopped it, the process is not alive in any useful sense.

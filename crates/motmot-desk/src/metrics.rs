@@ -1,5 +1,6 @@
 //! Every metric of the desk, with its unit and its help. docs/metrics.md says what to alert on.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use motmot_wire::DecodeError;
@@ -43,6 +44,10 @@ impl From<&DecodeError> for Unreadable {
 pub(crate) struct Metrics {
     open: Vec<IntGauge>,
     flagged: Vec<IntCounter>,
+    all_open: IntGaugeVec,
+    all_flagged: IntCounterVec,
+    /// Series of an earlier strategy that the present one does not have: they go when its levels are known.
+    stale: Vec<[String; 3]>,
     /// A cell with nothing open has no series here: no number would be right for it.
     oldest: GaugeVec,
     labels: Vec<[String; 3]>,
@@ -87,6 +92,9 @@ impl Metrics {
             flagged: cells.all().map(|labels| flagged.with_label_values(&labels)).collect(),
             labels: cells.all().map(|labels| labels.map(str::to_owned)).collect(),
             oldest: oldest.clone(),
+            all_open: open.clone(),
+            all_flagged: flagged.clone(),
+            stale: Vec::new(),
             told_late: counter(
                 "motmot_moments_told_late_total",
                 "Moments that had happened too long before to count as flagged now.",
@@ -132,6 +140,29 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
         }
         Ok(metrics)
+    }
+
+    /// Gives each of these cells its series. What an earlier strategy has in common with this one goes on; the rest stands as it was until
+    /// [`Metrics::forget_stale`].
+    pub(crate) fn relabel(&mut self, cells: &Cells) {
+        let labels: Vec<[String; 3]> = cells.all().map(|labels| labels.map(str::to_owned)).collect();
+        self.open = cells.all().map(|labels| self.all_open.with_label_values(&labels)).collect();
+        self.flagged = cells.all().map(|labels| self.all_flagged.with_label_values(&labels)).collect();
+        let before = std::mem::replace(&mut self.labels, labels);
+        let now: HashSet<&[String; 3]> = self.labels.iter().collect();
+        self.stale.extend(before);
+        self.stale.retain(|labels| !now.contains(labels));
+    }
+
+    /// Takes the series of an earlier strategy away: the levels of the present one are known.
+    pub(crate) fn forget_stale(&mut self) {
+        for labels in self.stale.drain(..) {
+            let labels = labels.each_ref().map(String::as_str);
+            // Some may be absent already: that is what is wanted.
+            drop(self.all_open.remove_label_values(&labels));
+            drop(self.all_flagged.remove_label_values(&labels));
+            drop(self.oldest.remove_label_values(&labels));
+        }
     }
 
     /// Shows what is open in a cell.
@@ -208,6 +239,24 @@ mod tests {
         assert!(lines("motmot_moments_oldest").iter().all(|line| line.ends_with(" 1.5")));
         metrics.show(0, Level::default());
         assert!(lines("motmot_moments_oldest").is_empty());
+    }
+
+    #[test]
+    fn another_strategy_has_its_own_series_and_keeps_those_in_common() {
+        let (mut other, registry) = (strategy(), Registry::new());
+        let mut metrics = Metrics::new(&Cells::new(&strategy()), &registry).unwrap();
+        let lines = || {
+            let page = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+            page.lines().filter(|line| line.starts_with("motmot_moments_open{")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        (0..21).for_each(|cell| metrics.show(cell, Level { open: 3, oldest: None }));
+        other.labels.site = vec!["haifa".to_owned(), "jaffa".to_owned()];
+        let cells = Cells::new(&other);
+        metrics.relabel(&cells);
+        let of = |site: &str, level: &str| lines().iter().filter(|line| line.contains(site) && line.ends_with(level)).count();
+        assert_eq!((of("haifa", " 3"), of("eilat", " 3"), of("jaffa", " 0")), (7, 7, 7));
+        metrics.forget_stale();
+        assert_eq!((of("haifa", " 3"), of("eilat", " 3"), of("jaffa", " 0"), lines().len()), (7, 0, 7, cells.count()));
     }
 
     #[test]

@@ -80,6 +80,18 @@ fn no_text_of_a_strategy_can_break_the_rules() {
 }
 
 #[test]
+fn the_rules_of_every_example_are_accepted() {
+    let examples = std::fs::read_dir(deploy("../examples")).unwrap().map(|entry| entry.unwrap().path().join("strategy.yaml"));
+    let folder = tempfile::tempdir().unwrap();
+    for example in examples.filter(|file| file.is_file()) {
+        std::fs::write(folder.path().join("rules.yml"), motmot_desk::alerts::render(&load(&example))).unwrap();
+        if let Some(words) = tool("promtool", &["check", "rules", "rules.yml"], folder.path()) {
+            assert!(words.contains("SUCCESS"), "{}: {words}", example.display());
+        }
+    }
+}
+
+#[test]
 fn the_reference_has_every_alert() {
     let docs = std::fs::read_to_string(deploy("../docs/metrics.md")).unwrap();
     let rules = motmot_desk::alerts::render(&load(&folder_of_tests().join("strategy.yaml")));

@@ -13,7 +13,7 @@ use motmot_core::time::Timestamp;
 pub enum Prefix {
     /// The one entry that says what the checkpoint is a checkpoint of: [`crate::Meta`].
     Meta = 0x01,
-    /// A strategy's text, by its hash.
+    /// A strategy's text, by the hash of that text.
     Strategy = 0x02,
     /// A row of the engine, by its name.
     Row = 0x10,
@@ -32,10 +32,10 @@ impl Prefix {
 pub const META: [u8; 1] = [Prefix::Meta as u8];
 
 /// The key of a strategy's text.
-pub fn strategy(hash: u64) -> [u8; 9] {
+pub fn strategy(text: u64) -> [u8; 9] {
     let mut key = [Prefix::Strategy as u8; 9];
     if let Some(tail) = key.last_chunk_mut::<8>() {
-        *tail = hash.to_be_bytes();
+        *tail = text.to_be_bytes();
     }
     key
 }

@@ -13,6 +13,6 @@ mod resources;
 mod store;
 
 pub use error::StoreError;
-pub use meta::Meta;
+pub use meta::{Meta, StrategyId};
 pub use resources::Resources;
 pub use store::{Checkpoint, Reader, Store};

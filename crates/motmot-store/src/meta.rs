@@ -1,8 +1,44 @@
 //! The store's own row: where in the log the state stands, and under which strategy.
 
+use motmot_core::Strategy;
 use motmot_core::codec::{Damaged, Put, Take};
 use motmot_core::engine::Position;
 use motmot_core::time::Timestamp;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Which strategy. Two texts with the same rules judge alike, but their titles and runbooks stand in the rows that are told: so a
+/// strategy is known by both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StrategyId {
+    /// The strategy's own hash, over its rules: [`Strategy::hash`].
+    pub rules: u64,
+    /// A hash of the whole text.
+    pub text: u64,
+}
+
+impl StrategyId {
+    /// The id of the strategy that was loaded from `text`.
+    pub fn of(strategy: &Strategy, text: &str) -> Self {
+        Self { rules: strategy.hash, text: xxh3_64(text.as_bytes()) }
+    }
+}
+
+/// The hash of the rules and the hash of the text, 16 hex digits each.
+impl std::fmt::Display for StrategyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}-{:016x}", self.rules, self.text)
+    }
+}
+
+impl std::str::FromStr for StrategyId {
+    type Err = Damaged;
+
+    fn from_str(text: &str) -> Result<Self, Damaged> {
+        let (rules, text) = text.split_once('-').ok_or(Damaged)?;
+        let number = |digits: &str| u64::from_str_radix(digits, 16).map_err(|_| Damaged);
+        Ok(Self { rules: number(rules)?, text: number(text)? })
+    }
+}
 
 /// What a checkpoint is a checkpoint of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +51,14 @@ pub struct Meta {
     pub offset: i64,
     /// The clock and the stream time.
     pub position: Position,
-    /// The hash of the strategy that it was folded under.
-    pub strategy: u64,
+    /// The strategy in force there.
+    pub strategy: StrategyId,
+    /// How often the strategy was swapped before.
+    pub swaps: u64,
 }
 
 /// The format of this version. It is the first byte of the entry, so that every later version can read that much.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 
 impl Meta {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -30,7 +68,9 @@ impl Meta {
         out.put_i64(self.offset);
         out.put_i64(self.position.now.as_millis());
         out.put_i64(self.position.stream_time.as_millis());
-        out.put_u64(self.strategy);
+        out.put_u64(self.strategy.rules);
+        out.put_u64(self.strategy.text);
+        out.put_u64(self.swaps);
         out
     }
 
@@ -46,8 +86,9 @@ impl Meta {
         let offset = from.i64()?;
         let now = Timestamp::from_millis(from.i64()?);
         let stream_time = Timestamp::from_millis(from.i64()?);
-        let strategy = from.u64()?;
-        Ok(Ok(Self { topic_id, partitions, offset, position: Position { now, stream_time }, strategy }))
+        let strategy = StrategyId { rules: from.u64()?, text: from.u64()? };
+        let swaps = from.u64()?;
+        Ok(Ok(Self { topic_id, partitions, offset, position: Position { now, stream_time }, strategy, swaps }))
     }
 }
 
@@ -58,8 +99,17 @@ mod tests {
     #[test]
     fn round_trip() {
         let position = Position { now: Timestamp::MIN, stream_time: Timestamp::from_millis(1_700_000_000_000) };
-        let meta = Meta { topic_id: "abc".to_owned(), partitions: 8, offset: 42, position, strategy: u64::MAX };
+        let strategy = StrategyId { rules: u64::MAX, text: 7 };
+        let meta = Meta { topic_id: "abc".to_owned(), partitions: 8, offset: 42, position, strategy, swaps: 3 };
         assert_eq!(Meta::decode(&meta.encode()), Ok(Ok(meta)));
+    }
+
+    #[test]
+    fn a_strategy_is_named_by_its_rules_and_its_text() {
+        let id = StrategyId { rules: 0xff, text: u64::MAX };
+        assert_eq!(id.to_string(), "00000000000000ff-ffffffffffffffff");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!("00ff".parse::<StrategyId>(), Err(Damaged));
     }
 
     #[test]

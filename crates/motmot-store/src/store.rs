@@ -9,7 +9,7 @@ use rocksdb::{DB, ErrorKind, ReadOptions, WriteBatch};
 
 use crate::error::StoreError;
 use crate::keys;
-use crate::meta::{FORMAT, Meta};
+use crate::meta::{FORMAT, Meta, StrategyId};
 use crate::resources::Resources;
 
 /// The store of one input partition. Whoever holds it is the partition's owner: a second one cannot be opened.
@@ -61,9 +61,9 @@ impl Store {
     ///
     /// # Errors
     /// When the disk refuses, or the text is damaged.
-    pub fn strategy(&self, hash: u64) -> Result<Option<String>, StoreError> {
-        let text = self.read(&keys::strategy(hash))?.map(String::from_utf8).transpose();
-        text.map_err(|e| StoreError::Damaged { path: self.path.clone(), what: format!("strategy {hash:016x} is no text ({e})") })
+    pub fn strategy(&self, id: StrategyId) -> Result<Option<String>, StoreError> {
+        let text = self.read(&keys::strategy(id.text))?.map(String::from_utf8).transpose();
+        text.map_err(|e| StoreError::Damaged { path: self.path.clone(), what: format!("strategy {id} is no text ({e})") })
     }
 
     /// What the engine reads its cold rows from.
@@ -81,7 +81,7 @@ impl Store {
     pub fn write(&mut self, checkpoint: Checkpoint, meta: Meta, strategy: &str) -> Result<(), StoreError> {
         let Checkpoint { mut batch, .. } = checkpoint;
         if self.meta.as_ref().map(|old| old.strategy) != Some(meta.strategy) {
-            batch.put(keys::strategy(meta.strategy), strategy);
+            batch.put(keys::strategy(meta.strategy.text), strategy);
         }
         batch.put(keys::META, meta.encode());
         self.db.write(batch).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "written", source })?;

@@ -4,7 +4,7 @@
 
 use motmot_core::Timestamp;
 use motmot_core::engine::Position;
-use motmot_store::{Checkpoint, Meta, Resources, Store, StoreError, keys};
+use motmot_store::{Checkpoint, Meta, Resources, Store, StoreError, StrategyId, keys};
 
 fn resources() -> Resources {
     Resources::new(8 << 20, 4 << 20)
@@ -34,7 +34,7 @@ fn of_another_format() {
     drop(db);
     let error = Store::open(&resources(), dir.path(), "in", 0).unwrap_err();
     assert!(matches!(error, StoreError::Format { found: 200, .. }), "{error:?}");
-    check(&error, &["in-0", "format 200", "reads format 1", "move the folder away"]);
+    check(&error, &["in-0", "format 200", "reads format 2", "move the folder away"]);
 }
 
 #[test]
@@ -43,7 +43,14 @@ fn damaged() {
     {
         let mut store = Store::open(&resources(), dir.path(), "in", 0).unwrap();
         let position = Position { now: Timestamp::MIN, stream_time: Timestamp::MIN };
-        let meta = Meta { topic_id: String::new(), partitions: 1, offset: 1, position, strategy: 1 };
+        let meta = Meta {
+            topic_id: String::new(),
+            partitions: 1,
+            offset: 1,
+            position,
+            strategy: StrategyId { rules: 1, text: 1 },
+            swaps: 0,
+        };
         store.write(Checkpoint::new(), meta, "").unwrap();
     }
     std::fs::write(dir.path().join("in-0/CURRENT"), "nonsense").unwrap();

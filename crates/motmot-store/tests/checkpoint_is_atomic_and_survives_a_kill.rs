@@ -4,9 +4,9 @@
 
 use motmot_core::Timestamp;
 use motmot_core::engine::{Cold, Position, RowChange, RowId};
-use motmot_store::{Checkpoint, Meta, Reader, Resources, Store};
+use motmot_store::{Checkpoint, Meta, Reader, Resources, Store, StrategyId};
 
-const HASH: u64 = 0xfeed;
+const STRATEGY: StrategyId = StrategyId { rules: 0xfeed, text: 0xbeef };
 
 fn resources() -> Resources {
     Resources::new(8 << 20, 4 << 20)
@@ -22,7 +22,7 @@ fn row<'a>(key: &'a str, cycle_id: &'a str) -> RowId<'a> {
 
 fn meta(offset: i64) -> Meta {
     let position = Position { now: at(offset * 10), stream_time: at(offset * 10 - 1) };
-    Meta { topic_id: "topic".to_owned(), partitions: 3, offset, position, strategy: HASH }
+    Meta { topic_id: "topic".to_owned(), partitions: 3, offset, position, strategy: STRATEGY, swaps: 1 }
 }
 
 fn put<'a>(row: RowId<'a>, value: &'a [u8], wake_at: Option<i64>, previous: Option<i64>) -> RowChange<'a> {
@@ -49,7 +49,7 @@ fn what_was_written_is_read_back_after_a_drop_without_close() {
     let store = Store::open(&resources(), dir.path(), "in", 2).unwrap();
     let mut reader = store.reader();
     assert_eq!(store.meta(), Some(&meta(7)));
-    assert_eq!(store.strategy(HASH).unwrap().as_deref(), Some("strategy: x"));
+    assert_eq!(store.strategy(STRATEGY).unwrap().as_deref(), Some("strategy: x"));
     assert_eq!(reader.load(row("k", "c1")).unwrap().as_deref(), Some(b"one".as_slice()));
     assert_eq!(reader.load(row("k", "")).unwrap().as_deref(), Some(b"assembly".as_slice()));
     assert_eq!(reader.load(row("k", "c2")).unwrap(), None);

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::clock::Clock;
+
 /// How to reach Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +31,8 @@ pub struct TopicNames {
     pub cycles: String,
     /// What is no touchpoint; default `motmot.dead-letters`.
     pub dead_letters: String,
+    /// Strategies and where they were swapped; default `motmot.strategies`.
+    pub strategies: String,
 }
 
 impl Default for TopicNames {
@@ -38,6 +42,7 @@ impl Default for TopicNames {
             moments: "motmot.moments".to_owned(),
             cycles: "motmot.cycles".to_owned(),
             dead_letters: "motmot.dead-letters".to_owned(),
+            strategies: "motmot.strategies".to_owned(),
         }
     }
 }
@@ -100,6 +105,9 @@ pub struct WorkerConfig {
     /// The broker is librdkafka's mock cluster. It never answers questions about a topic's settings and id: do not wait for that.
     #[serde(skip)]
     pub is_mock_cluster: bool,
+    /// The clock that deadlines run by when all that has arrived is folded: the wall's, if this is no simulation.
+    #[serde(skip)]
+    pub clock: Clock,
 }
 
 impl WorkerConfig {
@@ -121,6 +129,7 @@ impl WorkerConfig {
             block_cache_bytes: default_block_cache(),
             write_buffer_bytes: default_write_buffers(),
             is_mock_cluster: false,
+            clock: Clock::default(),
         }
     }
 

@@ -4,10 +4,11 @@
 //! wall clock into the engine, or drop a record without a count.
 //!
 //! Where to start reading: [`config`] (what it is told), [`worker`](Worker) (threads), `shard` (the loop: take, fold, tell, commit,
-//! checkpoint), `start` (how a partition is taken over), `outbox` (transactions), [`topics`] (what topics must be like),
-//! [`topic_reader`] (reading a topic from there to there, for a replay).
+//! checkpoint, swap the strategy), `start` (how a partition is taken over), `outbox` (transactions), [`strategies`] (texts and swaps in
+//! their topic), [`topics`] (what topics must be like), [`topic_reader`] (reading a topic from there to there, for a replay).
 
 mod client;
+mod clock;
 pub mod config;
 mod context;
 mod error;
@@ -19,13 +20,15 @@ mod outbox;
 pub mod partitioner;
 mod shard;
 mod start;
+pub mod strategies;
 pub mod topic_reader;
 pub mod topics;
 mod worker;
 
+pub use clock::Clock;
 pub use config::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
 pub use error::WorkerError;
 pub use start::Refusal;
 pub use topic_reader::{Bound, TopicReader, TopicRecord};
 pub use topics::{Creation, TopicReport, create_and_check};
-pub use worker::{Health, Shutdown, Worker};
+pub use worker::{Health, Shutdown, StrategySwitch, Worker};

@@ -1,27 +1,35 @@
-//! What travels with a committed offset: the clock, the stream time and the strategy's hash.
+//! What travels with a committed offset: the clock, the stream time, the strategy in force, and how often it was swapped.
 //!
 //! Kafka keeps a short text beside each committed offset and commits it atomically with the outputs. So (offset, clock, strategy),
-//! which is all that state is a function of, is in one place that no crash can tear apart.
+//! which is all that state is a function of, is in one place that no crash can tear apart. The number of swaps says how many records
+//! of the swaps' topic belong to it: one that is not readable yet cannot be overlooked.
 
 use motmot_core::Timestamp;
 use motmot_core::engine::Position;
+use motmot_store::StrategyId;
 
 /// The text beside a committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CommitMetadata {
     /// The clock and the stream time at the commit.
     pub(crate) position: Position,
-    /// The hash of the strategy in force.
-    pub(crate) strategy: u64,
+    /// The strategy in force.
+    pub(crate) strategy: StrategyId,
+    /// How often it was swapped before.
+    pub(crate) swaps: u64,
+    /// The last swap's differences are not all told yet: nothing was folded since it.
+    pub(crate) is_swapping: bool,
 }
 
-const VERSION: &str = "motmot1";
+const VERSION: &str = "motmot2";
+const SWAPPING: &str = "swapping";
 
 impl CommitMetadata {
-    /// ASCII, at most 70 bytes.
+    /// ASCII, at most 120 bytes.
     pub(crate) fn encode(self) -> String {
         let Position { now, stream_time } = self.position;
-        format!("{VERSION};{};{};{:016x}", now.as_millis(), stream_time.as_millis(), self.strategy)
+        let mark = if self.is_swapping { SWAPPING } else { "" };
+        format!("{VERSION};{};{};{};{};{mark}", now.as_millis(), stream_time.as_millis(), self.strategy, self.swaps)
     }
 
     /// None: empty, or written by something else.
@@ -32,8 +40,14 @@ impl CommitMetadata {
         }
         let mut millis = || parts.next()?.parse().ok().map(Timestamp::from_millis);
         let (now, stream_time) = (millis()?, millis()?);
-        let strategy = u64::from_str_radix(parts.next()?, 16).ok()?;
-        parts.next().is_none().then_some(Self { position: Position { now, stream_time }, strategy })
+        let strategy = parts.next()?.parse().ok()?;
+        let swaps = parts.next()?.parse().ok()?;
+        let is_swapping = match parts.next()? {
+            "" => false,
+            SWAPPING => true,
+            _ => return None,
+        };
+        parts.next().is_none().then_some(Self { position: Position { now, stream_time }, strategy, swaps, is_swapping })
     }
 }
 
@@ -43,12 +57,13 @@ mod tests {
 
     #[test]
     fn round_trip_in_few_ascii_bytes() {
-        for position in [
-            Position::START,
-            Position { now: Timestamp::MAX, stream_time: Timestamp::MAX },
-            Position { now: Timestamp::from_millis(1_764_000_000_000), stream_time: Timestamp::from_millis(-1) },
+        for (position, swaps, is_swapping) in [
+            (Position::START, 0, false),
+            (Position { now: Timestamp::MAX, stream_time: Timestamp::MAX }, u64::MAX, true),
+            (Position { now: Timestamp::from_millis(1_764_000_000_000), stream_time: Timestamp::from_millis(-1) }, 7, true),
         ] {
-            let metadata = CommitMetadata { position, strategy: 0xff };
+            let strategy = StrategyId { rules: 0xff, text: 3 };
+            let metadata = CommitMetadata { position, strategy, swaps, is_swapping };
             let text = metadata.encode();
             assert!(text.is_ascii() && text.len() < 200, "{text}");
             assert_eq!(CommitMetadata::parse(&text), Some(metadata));
@@ -56,8 +71,10 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_is_foreign() {
-        for text in ["", "motmot1", "motmot1;1;2", "motmot1;1;2;00ff;more", "motmot2;1;2;00ff", "AgEA", "motmot1;x;2;00ff"] {
+    fn what_others_write_is_nothing() {
+        for text in
+            ["", "motmot1;1;2;3", "motmot2;1;2;3-4;0", "motmot2;1;2;3-4;0;half", "motmot2;1;2;3-4;0;;", "motmot2;a;2;3-4;0;"]
+        {
             assert_eq!(CommitMetadata::parse(text), None, "{text}");
         }
     }

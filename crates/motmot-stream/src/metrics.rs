@@ -32,6 +32,7 @@ pub(crate) const DEAD: usize = 5;
 pub(crate) struct Metrics {
     pub(crate) records: [IntCounter; OUTCOMES.len()],
     pub(crate) dead_letters: IntCounterVec,
+    pub(crate) skipped: IntCounter,
     pub(crate) told_moments: IntCounter,
     pub(crate) told_cycles: IntCounter,
     pub(crate) commits: IntCounter,
@@ -43,6 +44,8 @@ pub(crate) struct Metrics {
     pub(crate) refold_seconds: Histogram,
     pub(crate) refolding: IntGauge,
     pub(crate) partitions: IntGauge,
+    pub(crate) swaps: IntCounter,
+    strategy: IntGaugeVec,
     pub(crate) lag: IntGaugeVec,
     pub(crate) stream_time: IntGaugeVec,
     pub(crate) clock: IntGaugeVec,
@@ -104,6 +107,10 @@ impl Metrics {
         Ok(Self {
             records: OUTCOMES.map(|outcome| records.with_label_values(&[outcome])),
             dead_letters,
+            skipped: build.counter(
+                "motmot_worker_skipped_records_total",
+                "Records that Kafka's client gave again though they were folded already; a few after a rebalance are no fault",
+            )?,
             told_moments: told.with_label_values(&["moments"]),
             told_cycles: told.with_label_values(&["cycles"]),
             commits: build.counter("motmot_worker_commits_total", "Transactions committed")?,
@@ -123,6 +130,11 @@ impl Metrics {
             )?,
             refolding: build.gauge("motmot_worker_refolding_partitions", "Partitions that are folding in silence up to the last commit")?,
             partitions: build.gauge("motmot_worker_partitions", "Partitions that this worker has")?,
+            swaps: build.counter("motmot_worker_strategy_swaps_total", "Strategies put in force on a partition, all differences told")?,
+            strategy: build.add(IntGaugeVec::new(
+                Opts::new("motmot_strategy_info", "1: the strategy in force on the partition, by the hash of its rules"),
+                &["partition", "strategy_hash"],
+            )?)?,
             lag: build.per_partition("motmot_worker_lag_records", "Records in the partition that are not folded yet")?,
             stream_time: build.per_partition(
                 "motmot_worker_stream_time_timestamp_seconds",
@@ -135,6 +147,19 @@ impl Metrics {
             store_bytes: build.per_partition("motmot_worker_store_bytes", "Size of the partition's store, files and write buffers")?,
             hot_rows: build.per_partition("motmot_worker_hot_rows", "Rows of the partition in memory")?,
         })
+    }
+
+    /// Says which strategy is in force on a partition, none: it is not this worker's any more.
+    pub(crate) fn in_force(&self, partition: i32, before: Option<u64>, after: Option<u64>) {
+        let partition = partition.to_string();
+        let labels = |hash: u64| [partition.clone(), format!("{hash:016x}")];
+        if let Some(hash) = before.filter(|_| before != after) {
+            // An error only says that it was never set.
+            let _ = self.strategy.remove_label_values(&labels(hash));
+        }
+        if let Some(hash) = after {
+            self.strategy.with_label_values(&labels(hash)).set(1);
+        }
     }
 
     /// Takes back what is said about a partition that another worker has from now on.

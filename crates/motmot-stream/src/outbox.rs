@@ -20,6 +20,7 @@ use crate::context::Log;
 use crate::error::WorkerError;
 use crate::interrupt::{Answer, Interrupt, answer};
 use crate::native::Record;
+use crate::strategies::{self, SwapRecord};
 
 /// How long a transaction's end is asked for again before the shard is given up.
 const PERSISTENCE: Duration = Duration::from_secs(120);
@@ -121,6 +122,14 @@ impl Outbox {
         message.key = record.key();
         message.payload = record.value();
         self.send(message)
+    }
+
+    /// Records where a strategy was swapped, in the transaction that commits it.
+    pub(crate) fn swap(&mut self, swap: &SwapRecord) -> Result<(), Interrupt> {
+        self.begin()?;
+        let (key, value) = (swap.key(), swap.value());
+        let message = BaseRecord::<[u8], [u8]>::to(&self.topics.strategies).partition(strategies::PARTITION);
+        self.send(message.key(key.as_bytes()).payload(value.as_bytes()))
     }
 
     fn begin(&mut self) -> Result<(), Interrupt> {

@@ -135,6 +135,11 @@ impl TopicReader {
         self.partitions
     }
 
+    /// Where in each partition it will read, as long as it has not begun; partitions without anything to read are left out.
+    pub fn stretches(&self) -> impl Iterator<Item = (i32, std::ops::Range<i64>)> {
+        self.open.iter().map(|(partition, (next, end))| (*partition, *next..*end))
+    }
+
     /// Offsets in the stretch when it was opened: at least as many as records.
     pub fn total(&self) -> u64 {
         self.total
@@ -170,12 +175,7 @@ impl TopicReader {
                         result = visit(TopicRecord::new(record));
                     }
                 }
-                Err(RecordError::End { partition, offset }) => {
-                    if let Some((next, _)) = open.get_mut(&partition) {
-                        *next = (*next).max(offset);
-                    }
-                }
-                Err(RecordError::Failed { partition, code }) => {
+                Err(RecordError { partition, code }) => {
                     if let Some(error) = lasting(topic, brokers, partition, code) {
                         result = Err(error.into());
                     }

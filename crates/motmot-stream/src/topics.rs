@@ -43,6 +43,7 @@ pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
             return Err(WorkerError::PartitionCount { topic: output.to_owned(), found, input, expected: partitions });
         }
     }
+    broker.partitions(&names.strategies)?.ok_or_else(|| broker.missing(&names.strategies))?;
     if config.is_mock_cluster {
         return Ok(Input { partitions, topic_id: String::new(), max_message_bytes: MIN_MESSAGE_BYTES });
     }
@@ -109,14 +110,15 @@ pub fn create_and_check(
     let mut report = TopicReport::default();
     let input_partitions = broker.partitions(&names.touchpoints)?;
     let mut input_bytes = None;
-    for topic in std::iter::once(names.touchpoints.as_str()).chain(outputs(names)) {
+    for topic in std::iter::once(names.touchpoints.as_str()).chain(outputs(names)).chain([names.strategies.as_str()]) {
         let found = if topic == names.touchpoints { input_partitions } else { broker.partitions(topic)? };
         let wanted = Wanted::of(topic, names, timestamps, input_bytes);
         match (found, creation) {
             (Some(partitions), _) => {
                 let settings = broker.settings(topic)?;
                 report.differences.extend(wanted.differences(kafka, topic, &settings));
-                if let Some(expected) = input_partitions.filter(|expected| *expected != partitions) {
+                let expected = if topic == names.strategies { None } else { input_partitions };
+                if let Some(expected) = expected.filter(|expected| *expected != partitions) {
                     let error = WorkerError::PartitionCount {
                         topic: topic.to_owned(),
                         found: partitions,
@@ -130,7 +132,9 @@ pub fn create_and_check(
                 }
             }
             (None, Some(creation)) => {
-                let partitions = input_partitions.unwrap_or(creation.partitions);
+                // The strategies are few, and their order among themselves counts.
+                let is_one = topic == names.strategies;
+                let partitions = if is_one { 1 } else { input_partitions.unwrap_or(creation.partitions) };
                 if broker.create(topic, partitions, creation.replication, &wanted)? {
                     report.created.push(topic.to_owned());
                 }
@@ -160,6 +164,8 @@ impl Wanted {
             }
         } else if topic == names.dead_letters {
             settings.push((MAX_BYTES, (input_bytes.unwrap_or(BROKER_DEFAULT) + ENVELOPE_BYTES).to_string()));
+        } else if topic == names.strategies {
+            settings.push((CLEANUP, "compact".to_owned()));
         } else {
             settings.push((CLEANUP, "compact,delete".to_owned()));
             settings.push((RETENTION, TABLE_RETENTION_MS.to_owned()));

@@ -13,6 +13,7 @@ use rdkafka::consumer::BaseConsumer;
 use crate::config::WorkerConfig;
 use crate::error::WorkerError;
 use crate::metrics::Metrics;
+use crate::strategies::{self, Current, Loaded};
 use crate::{client, shard, topics};
 
 /// A request to stop that many threads can see. Clones are the same request.
@@ -66,8 +67,8 @@ impl Health {
 /// What all shards of a worker have in common.
 pub(crate) struct Shared {
     pub(crate) config: WorkerConfig,
-    pub(crate) strategy: Arc<Strategy>,
-    pub(crate) strategy_text: String,
+    /// What the partitions are to have; each has its own until it has been swapped.
+    pub(crate) strategy: Current,
     pub(crate) reader: Reader,
     pub(crate) resources: Resources,
     pub(crate) metrics: Metrics,
@@ -118,13 +119,14 @@ impl Worker {
     ) -> Result<Self, WorkerError> {
         let metrics = Metrics::register(registry)?;
         let input = topics::inspect(&config)?;
+        let loaded = Loaded::new(strategy, strategy_text);
+        keep_text(&config, &loaded)?;
         let asker = client::base(&config.kafka, "motmot-worker").set("isolation.level", "read_uncommitted").create();
         let asker: BaseConsumer = asker.map_err(WorkerError::ClientConfig)?;
         let health = Health { shards: config.shard_count(), joined: Mutex::default(), refolding: metrics.refolding.clone() };
         let resources = Resources::new(config.block_cache_bytes, config.write_buffer_bytes);
         let shared = Shared {
-            strategy,
-            strategy_text,
+            strategy: Current::new(loaded),
             reader: Reader::new(),
             resources,
             metrics,
@@ -145,6 +147,11 @@ impl Worker {
             shared.reader = reader;
         }
         self
+    }
+
+    /// What puts another strategy in force while it runs.
+    pub fn strategy_switch(&self) -> StrategySwitch {
+        StrategySwitch(Arc::clone(&self.shared))
     }
 
     /// Whether it is ready, for as long as it runs.
@@ -193,6 +200,40 @@ impl Worker {
             shard::run(&shared, index, &stop)
         })
     }
+}
+
+/// Puts another strategy in force on a running worker.
+#[derive(Clone)]
+pub struct StrategySwitch(Arc<Shared>);
+
+impl StrategySwitch {
+    /// From now on each partition goes over to `strategy`, one at a time in each shard, at a commit: its cycles that are not final are
+    /// judged anew, and what differs is told. `text` is what it was loaded from. Returns before it is done.
+    ///
+    /// # Errors
+    /// When the text cannot be kept in the topic of strategies; the worker then goes on with the strategy that it has.
+    pub fn swap(&self, strategy: Arc<Strategy>, text: String) -> Result<(), WorkerError> {
+        let loaded = Loaded::new(strategy, text);
+        if loaded.id == self.0.strategy.get().id {
+            return Ok(());
+        }
+        keep_text(&self.0.config, &loaded)?;
+        tracing::info!(strategy = loaded.strategy.name, id = %loaded.id, "a new strategy: the partitions go over to it, one after another");
+        self.0.strategy.set(loaded);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for StrategySwitch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("StrategySwitch").field(&self.0.strategy).finish()
+    }
+}
+
+/// Keeps the text of a strategy for those who must fold again what was folded under it: before anything rests on it.
+fn keep_text(config: &WorkerConfig, loaded: &Loaded) -> Result<(), WorkerError> {
+    let record = (strategies::text_key(loaded.id), loaded.text.as_str());
+    strategies::publish(&config.kafka, &config.topics.strategies, &[record])
 }
 
 /// A shard that ends, however it does, ends the worker: its partitions must not be left without a word.

@@ -110,7 +110,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         motmot replay --strategy strategy.yaml touchpoints.jsonl\n  \
         motmot replay --strategy strategy.yaml --mapping mapping.yaml calls.csv.gz --until end --out result\n  \
-        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z\n\n\
+        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z\n  \
+        motmot replay --strategy strategy.yaml --topic motmot.touchpoints --with-swaps\n\n\
         A replay cannot page anybody: it writes files only.")]
     Replay(Replay),
     /// The measured programme: how often each promise was kept, by how much, and what it cost
@@ -143,8 +144,8 @@ pub(crate) enum Command {
     /// Prints the configuration: every key, its value and where it comes from
     #[command(after_help = "The output is a configuration file again. Passwords, keys and tokens show as (hidden).")]
     Config(ShowConfig),
-    /// A simulated morning in a bank: the whole of motmot in one process, with no other server
-    #[command(after_help = "Examples:\n  motmot demo\n  motmot demo --seconds 60 --seed 7")]
+    /// A simulated service: the whole of motmot in one process, with no other server
+    #[command(after_help = "Examples:\n  motmot demo\n  motmot demo --seconds 60 --seed 7\n  motmot demo --example hotel")]
     Demo(Demo),
 }
 
@@ -166,6 +167,26 @@ pub(crate) enum Strategy {
         /// Say in plain words what each rule demands
         #[arg(long)]
         explain: bool,
+    },
+    /// Tells in words what distinguishes two files
+    #[command(after_help = "Example:\n  motmot strategy diff strategy.yaml strategy-new.yaml")]
+    Diff {
+        /// The strategy as it was
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The strategy as it shall be
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Print one JSON object, for a program
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publishes a file for the workers and desks with strategy.source = "topic"
+    #[command(after_help = "Example:\n  motmot strategy publish strategy.yaml --config motmot.toml")]
+    Publish {
+        /// The strategy file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Prints the JSON Schema of the strategy file, for editors
     #[command(after_help = "Example:\n  motmot strategy schema > strategy.schema.json")]
@@ -211,6 +232,13 @@ pub(crate) struct Replay {
     /// Where the clock stands at the end: at the `last` arrival, at the `end` of every deadline, or at an instant
     #[arg(long, value_name = "last|end|INSTANT", default_value = "last")]
     pub(crate) until: String,
+    /// Puts another strategy in force at an instant of arrival, as often as needed, in any order
+    #[arg(long = "swap", value_name = "INSTANT=FILE")]
+    pub(crate) swaps: Vec<String>,
+    /// Swaps strategies where the workers of worker.group did, as topics.strategies has it; --strategy is for partitions that they
+    /// never swapped
+    #[arg(long, requires = "topic", conflicts_with = "swaps")]
+    pub(crate) with_swaps: bool,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Summary::Table)]
     pub(crate) summary: Summary,
@@ -371,16 +399,34 @@ pub(crate) struct ShowConfig {
 
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Demo {
+    /// Plays this example of examples/ instead of the morning in a bank
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) example: Option<Example>,
     /// Ends after so many seconds; without it, Ctrl-C does
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u64>,
-    /// Fails unless 8 kinds of moment are raised and 3 moments recovered; ends as soon as they are (within 120 seconds if
+    /// Fails unless 8 kinds of moment are raised (of an example: 6) and 3 moments recovered; ends as soon as they are (within 120 seconds if
     /// --seconds says nothing else)
     #[arg(long)]
     pub(crate) check: bool,
     /// Another seed is another morning; the same seed the same one
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// The strategies of `examples/` that come with scenes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Example {
+    /// A bank's telephone service.
+    BankTelephone,
+    /// An IT help desk, for the departments of its own company.
+    ItHelpdesk,
+    /// An online shop with delivery.
+    OnlineShop,
+    /// A hotel, from the booking to the taxi.
+    Hotel,
+    /// A clinic's reception.
+    Clinic,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod lifecycle;
 mod logging;
 mod output;
 mod service;
+mod strategy_source;
 
 use std::process::ExitCode;
 

@@ -1,21 +1,22 @@
 //! A worker, a desk, or both, running in this process behind one HTTP endpoint. `worker`, `desk`, `run` and the demo are made of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use motmot_core::Strategy;
 use motmot_desk::{Desk, DeskConfig, DeskHandle, Transition};
-use motmot_stream::{Shutdown, Worker, WorkerConfig, WorkerError};
+use motmot_stream::{Shutdown, StrategySwitch, Worker, WorkerConfig, WorkerError};
 use motmot_wire::Reader;
-use prometheus::{IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntGaugeVec, Opts, Registry};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::http::{self, Endpoint, Readiness};
 use crate::lifecycle;
+use crate::strategy_source::{TakeStrategy, Watch};
 
 /// How long open connections may hold the end of the process up.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -27,12 +28,69 @@ pub(crate) struct Service {
     role: &'static str,
     registry: Registry,
     shutdown: Shutdown,
+    info: Info,
     worker: Option<RunningWorker>,
     desk: Option<Arc<DeskHandle>>,
+    watch: Option<Watch>,
+}
+
+/// What this process says of itself.
+#[derive(Clone)]
+struct Info {
+    role: &'static str,
+    info: IntGaugeVec,
+    rejected: IntCounter,
+}
+
+impl Info {
+    fn register(role: &'static str, registry: &Registry) -> anyhow::Result<Self> {
+        let info = IntGaugeVec::new(
+            Opts::new("motmot_info", "1: what runs here, as labels."),
+            &["version", "role", "strategy", "strategy_hash"],
+        )?;
+        let help = "Strategies that could not be used: the one in force stayed. The log has the reasons.";
+        let rejected = IntCounter::new("motmot_strategy_rejected_total", help)?;
+        registry.register(Box::new(info.clone()))?;
+        registry.register(Box::new(rejected.clone()))?;
+        Ok(Self { role, info, rejected })
+    }
+
+    fn set(&self, strategy: &Strategy) {
+        self.info.reset();
+        let labels = [env!("CARGO_PKG_VERSION"), self.role, &strategy.name, &format!("{:016x}", strategy.hash)];
+        self.info.with_label_values(&labels).set(1);
+    }
+}
+
+/// Whom another strategy concerns.
+struct Parts {
+    info: Info,
+    switch: Option<StrategySwitch>,
+    /// Weak: the desk ends with the service.
+    desk: Option<Weak<DeskHandle>>,
+}
+
+impl TakeStrategy for Parts {
+    fn take(&mut self, strategy: Strategy, text: String) -> anyhow::Result<()> {
+        let strategy = Arc::new(strategy);
+        if let Some(switch) = &self.switch {
+            switch.swap(Arc::clone(&strategy), text)?;
+        }
+        if let Some(desk) = self.desk.as_ref().and_then(Weak::upgrade) {
+            desk.set_strategy(Arc::clone(&strategy));
+        }
+        self.info.set(&strategy);
+        Ok(())
+    }
+
+    fn reject(&mut self, _: &str) {
+        self.info.rejected.inc();
+    }
 }
 
 /// A worker's threads.
 struct RunningWorker {
+    switch: StrategySwitch,
     health: Arc<motmot_stream::Health>,
     ended: oneshot::Receiver<Result<(), WorkerError>>,
 }
@@ -41,13 +99,14 @@ impl Service {
     /// With nothing in it yet. `role` is told on the index page.
     pub(crate) fn new(role: &'static str, strategy: &Strategy) -> anyhow::Result<Self> {
         let registry = Registry::new();
-        let info = IntGaugeVec::new(
-            Opts::new("motmot_info", "1: what runs here, as labels."),
-            &["version", "role", "strategy", "strategy_hash"],
-        )?;
-        info.with_label_values(&[env!("CARGO_PKG_VERSION"), role, &strategy.name, &format!("{:016x}", strategy.hash)]).set(1);
-        registry.register(Box::new(info))?;
-        Ok(Self { role, registry, shutdown: Shutdown::new(), worker: None, desk: None })
+        let info = Info::register(role, &registry)?;
+        info.set(strategy);
+        Ok(Self { role, registry, shutdown: Shutdown::new(), info, worker: None, desk: None, watch: None })
+    }
+
+    /// Takes other strategies over while it runs.
+    pub(crate) fn watch_strategy(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
     /// Connects a worker, checks its topics, and starts its threads. Not from within an asynchronous task: it asks and waits.
@@ -65,13 +124,13 @@ impl Service {
             "the worker starts"
         );
         let worker = Worker::new(config, strategy, text, &self.registry)?.with_reader(reader);
-        let health = worker.health();
+        let (health, switch) = (worker.health(), worker.strategy_switch());
         let (sender, ended) = oneshot::channel();
         let shutdown = self.shutdown.clone();
         let thread = thread::Builder::new().name("motmot-worker".to_owned());
         // Nobody hears of its end only when the process is over anyway.
         thread.spawn(move || drop(sender.send(worker.run(&shutdown)))).context("the worker's thread cannot be started")?;
-        self.worker = Some(RunningWorker { health, ended });
+        self.worker = Some(RunningWorker { switch, health, ended });
         Ok(())
     }
 
@@ -110,7 +169,14 @@ impl Service {
     ) -> anyhow::Result<T> {
         let endpoint = Endpoint { role: self.role, registry: self.registry.clone(), parts: self.readiness() };
         let (stopper, stop) = lifecycle::stop();
+        let parts = Parts {
+            info: self.info.clone(),
+            switch: self.worker.as_ref().map(|worker| worker.switch.clone()),
+            desk: self.desk.as_ref().map(Arc::downgrade),
+        };
+        let watch = self.watch.take();
         runtime.block_on(async {
+            let watching = watch.map(|watch| tokio::spawn(watch.run(parts)));
             let mut server = tokio::spawn(http::serve(listener, endpoint, stop));
             let outcome = tokio::select! {
                 said = until => said,
@@ -118,6 +184,9 @@ impl Service {
                 served = &mut server => Err(served.map_err(anyhow::Error::from).and_then(|served| served).err()
                     .unwrap_or_else(|| anyhow!("the HTTP endpoint ended by itself"))),
             };
+            if let Some(watching) = watching {
+                watching.abort();
+            }
             let stopped = self.stop().await;
             stopper.stop();
             if !server.is_finished() {

@@ -54,6 +54,44 @@ fn a_bad_strategy_is_told_with_every_line_and_mend() {
 }
 
 #[test]
+fn two_strategies_are_compared_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = "strategy: shop\ncycles: [{inactivity: 2h, grace: 5m}]\nrules:\n  \
+               - {id: wait, kind: unacknowledged, limit: 60s, dimension: empathy}\n";
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (old, owner, limit) = (
+        file("old.yaml", old),
+        file("owner.yaml", &old.replace("limit: 60s", "limit: 60s, owner: floor")),
+        file("limit.yaml", &old.replace("60s", "90s")),
+    );
+    let diff = |old: &str, new: &str| motmot(&["strategy", "diff", old, new]);
+
+    let Outcome { code, stdout, .. } = diff(&old, &limit);
+    assert_eq!(code, 0);
+    assert!(stdout.starts_with("rule wait: the limit was 1m and is now 1m 30s\nThe version changes from "), "{stdout}");
+    let Outcome { code, stdout, .. } = diff(&old, &owner);
+    assert_eq!(code, 0);
+    assert!(stdout.starts_with("rule wait: the owner was `operations` and is now `floor`\nThe version stays "), "{stdout}");
+    let Outcome { code, stdout, .. } = diff(&old, &old);
+    assert_eq!(code, 0);
+    assert!(stdout.contains(" say the same: version "), "{stdout}");
+
+    let told = motmot(&["strategy", "diff", "--json", &old, &limit]).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["changes"][0]["words"], "the limit was 1m and is now 1m 30s");
+    assert_ne!(told["old"]["version"], told["new"]["version"]);
+
+    let bad = file("bad.yaml", "strategy: shop\n");
+    let outcome = diff(&old, &bad);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stderr.contains("bad.yaml:1:1: the strategy has no `cycles`"), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_strategy_that_is_not_there_is_a_wrong_usage() {
     let outcome = motmot(&["strategy", "check", "no-such.yaml"]);
     assert_eq!(outcome.code, 2);

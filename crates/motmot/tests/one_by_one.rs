@@ -39,7 +39,7 @@ fn until(what: &str, done: impl Fn() -> bool) {
 fn none_is_skipped_at_the_end_of_the_log() {
     let topics = TopicNames::default();
     let cluster = MockCluster::new(1).unwrap();
-    for topic in [&topics.touchpoints, &topics.moments, &topics.cycles, &topics.dead_letters] {
+    for topic in [&topics.touchpoints, &topics.moments, &topics.cycles, &topics.dead_letters, &topics.strategies] {
         cluster.create_topic(topic, 1, 1).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();

@@ -61,7 +61,7 @@ impl<C: Cold> Engine<C> {
         (self.position.stream_time <= frozen.plus(self.strategy.reopen_window_ms)).then_some(frozen)
     }
 
-    fn live_of(&self, key: &str) -> Vec<Slot> {
+    pub(super) fn live_of(&self, key: &str) -> Vec<Slot> {
         let find = |id: &str| self.shelf.find(RowId { key, cycle_id: Some(id) });
         self.assembly(key).map(|assembly| assembly.assembled.iter().filter_map(|id| find(id)).collect()).unwrap_or_default()
     }
@@ -92,10 +92,9 @@ impl<C: Cold> Engine<C> {
         self.freeze(key, stream_time)
     }
 
-    /// Collects the key's cycles that are final and have been told as final, that is, at `told_at`; front to back, for one before which
-    /// another is open can still be joined.
-    pub(super) fn freeze(&mut self, key: &str, told_at: Timestamp) -> Result<(), BoxError> {
-        let until = told_at.min(self.position.stream_time);
+    /// Collects the key's cycles that are final at `until`, and have been told as final; front to back, for one before which another is
+    /// open can still be joined.
+    pub(super) fn freeze(&mut self, key: &str, until: Timestamp) -> Result<(), BoxError> {
         let Some(assembly) = self.assembly(key) else { return Ok(()) };
         let (mut frozen_until, mut frozen, assembled) = (assembly.frozen_until, 0, assembly.assembled.clone());
         for slot in self.live_of(key) {
@@ -216,6 +215,8 @@ impl<C: Cold> Engine<C> {
         let place = place.unwrap_or_else(|| self.place_of(key, &all, &ids)).min(all.len());
         all.splice(place..place, ids);
         self.set_assembly(key, frozen_until, all)?;
+        // cycles that were put together anew know nothing yet
+        self.ask_again(key);
         new.into_iter().try_for_each(|slot| self.enter(slot))
     }
 
@@ -249,7 +250,7 @@ fn starts_new_first(strategy: &Strategy, last: &Touchpoints, next: &Cycle) -> bo
 }
 
 /// Cuts a key's touchpoints into cycles.
-fn cut(strategy: &Strategy, mut rest: Touchpoints) -> Vec<Touchpoints> {
+pub(super) fn cut(strategy: &Strategy, mut rest: Touchpoints) -> Vec<Touchpoints> {
     let mut pieces = Vec::new();
     while rest.len() > 0 {
         let length = first_piece(strategy, &rest);

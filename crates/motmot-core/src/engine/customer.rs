@@ -29,8 +29,8 @@ impl<C: Cold> Engine<C> {
             return Ok(Some(slot));
         };
         customer.complete_at = Some(evictions);
-        let live = customer.file.live().map(|entry| &entry.id).chain(&customer.assembled);
-        let ids: Vec<Box<str>> = live.cloned().collect();
+        let filed = customer.file.live().map(|entry| Box::from(&*entry.id));
+        let ids: Vec<Box<str>> = filed.chain(customer.assembled.iter().cloned()).collect();
         let mut fetched = false;
         for id in ids {
             let row = RowId { key, cycle_id: Some(&id) };
@@ -68,8 +68,8 @@ impl<C: Cold> Engine<C> {
         let stream_time = self.position.stream_time;
         self.tell_and_freeze(key, sink)?;
         let is_over = |entry: &&Entry| entry.facts.base_final_at <= stream_time;
-        let over: Vec<Box<str>> =
-            self.file_at(customer).into_iter().flat_map(File::live).filter(is_over).map(|e| e.id.clone()).collect();
+        let live = self.file_at(customer).into_iter().flat_map(File::live);
+        let over: Vec<Arc<str>> = live.filter(is_over).map(|entry| Arc::clone(&entry.id)).collect();
         if over.is_empty() {
             return Ok(());
         }
@@ -108,12 +108,20 @@ impl<C: Cold> Engine<C> {
             }
             Some(Entered::Full) => {
                 if let Some(cycle) = self.shelf.cycle_mut(slot) {
-                    cycle.unfiled = true;
+                    cycle.leave_out();
                 }
             }
             Some(Entered::Same) | None => {}
         }
         Ok(())
+    }
+
+    /// Has what the key's cycles know of each other made anew before it is used again.
+    pub(super) fn ask_again(&mut self, key: &str) {
+        let slot = self.shelf.find(RowId { key, cycle_id: None });
+        if let Some(customer) = slot.and_then(|slot| self.shelf.customer_mut(slot)) {
+            customer.file.stale = true;
+        }
     }
 
     /// Takes a cycle out of its customer's file: it is none any more.
@@ -165,7 +173,7 @@ impl<C: Cold> Engine<C> {
         for slot in live {
             let Some(cycle) = self.shelf.cycle_mut(*slot) else { continue };
             let known = file.known_to(&strategy, &cycle.id, cycle.instance);
-            before.push((*slot, std::mem::replace(&mut cycle.known, known)));
+            before.push((*slot, std::mem::replace(cycle.known_mut(), known)));
         }
         let ends: Vec<(Slot, End)> = match live {
             [_] => Vec::new(), // nobody asks for its end
@@ -180,8 +188,8 @@ impl<C: Cold> Engine<C> {
             let Some(cycle) = self.shelf.cycle(slot) else { continue };
             let settled = file.settled_to(&strategy, (&cycle.id, cycle.instance), |entry| end_of(&self.shelf, entry));
             let Some(cycle) = self.shelf.cycle_mut(slot) else { continue };
-            cycle.known.settled = settled;
-            if cycle.known != before {
+            cycle.known_mut().settled = settled;
+            if *cycle.known_mut() != before {
                 changed.push(slot);
             }
         }

@@ -1,5 +1,7 @@
 //! One live cycle: its touchpoints, what they fold to, and what has been told of it.
 
+use std::cell::Cell;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::strategy::Strategy;
@@ -34,11 +36,13 @@ pub(super) struct Cycle {
     pub(super) touchpoints: Touchpoints,
     pub(super) fold: Fold,
     /// What the customer's other cycles say.
-    pub(super) known: Known,
+    known: Known,
     /// What the instance before it left of each `reopened`.
     pub(super) carried: Vec<Carried>,
     /// The customer's file was full when it began.
     pub(super) unfiled: bool,
+    /// Its `final_at`, as long as nothing changes of what it follows from.
+    final_at: Cell<Option<Timestamp>>,
     pub(super) told: Vec<Told>,
     /// Hash of the row that was told last; 0 if it has none.
     pub(super) told_row: u64,
@@ -59,6 +63,7 @@ impl Cycle {
             known: Known::default(),
             carried: Vec::new(),
             unfiled: false,
+            final_at: Cell::new(None),
             told: Vec::new(),
             told_row: 0,
         }
@@ -73,6 +78,7 @@ impl Cycle {
             self.truncated = true;
             return Verdict::Overflow;
         }
+        self.final_at.set(None);
         match self.touchpoints.insert(touchpoint, offset) {
             Place::Last => {
                 self.fold.step(strategy, &self.touchpoints, self.touchpoints.len() - 1, touchpoint);
@@ -91,6 +97,7 @@ impl Cycle {
     }
 
     pub(super) fn refold(&mut self, strategy: &Strategy) {
+        self.final_at.set(None);
         self.fold = Fold::of(strategy, &self.key, &self.touchpoints);
     }
 
@@ -113,7 +120,6 @@ impl Cycle {
     pub(super) fn view<'a>(&'a self, strategy: &'a Strategy) -> CycleView<'a> {
         CycleView {
             strategy,
-            id: &self.id,
             instance: self.instance,
             fold: &self.fold,
             touchpoints: &self.touchpoints,
@@ -140,6 +146,7 @@ impl Cycle {
             }
             judged.final_at = self.fold.final_at(&judged.flags);
         }
+        self.final_at.set(Some(judged.final_at));
         judged
     }
 
@@ -174,6 +181,9 @@ impl Cycle {
 
     /// What the next instance must know of each `reopened`.
     pub(super) fn carry(&self, strategy: &Strategy) -> Vec<Carried> {
+        if !strategy.rules.iter().any(|rule| matches!(rule.kind, Kind::Reopened { .. })) {
+            return Vec::new();
+        }
         let (view, flags) = (self.view(strategy), self.judge(strategy).flags);
         let flagged = |position: usize| flags.iter().any(|flag| flag.rule == position);
         self.fold.rules(&view).filter_map(|(position, rule, memory)| memory.carry(&view, rule, flagged(position))).collect()
@@ -181,7 +191,19 @@ impl Cycle {
 
     /// When its time for amendments ends.
     pub(super) fn final_at(&self, strategy: &Strategy) -> Timestamp {
-        self.judge(strategy).final_at
+        self.final_at.get().unwrap_or_else(|| self.judge(strategy).final_at)
+    }
+
+    /// What the customer's other cycles say, to be said anew.
+    pub(super) fn known_mut(&mut self) -> &mut Known {
+        self.final_at.set(None);
+        &mut self.known
+    }
+
+    /// Leaves it out of the customer's file.
+    pub(super) fn leave_out(&mut self) {
+        self.final_at.set(None);
+        self.unfiled = true;
     }
 
     /// Whether its time for amendments is over at `stream_time`. Cheap as long as it is not.

@@ -5,11 +5,13 @@
 //! are collected: which entries a cycle sees is arithmetic on its own first instant and theirs, and entries leave the file only when a
 //! record of the key arrives.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cycle::{Circle, Level};
-use crate::strategy::{CirclePolicy, Rule, Strategy};
+use crate::strategy::{CirclePolicy, Kind, Rule, Strategy};
 use crate::time::Timestamp;
 
 use super::customer::Entered;
@@ -50,7 +52,7 @@ pub(super) struct End {
 /// One cycle of the file.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) id: Box<str>,
+    pub(super) id: Arc<str>,
     pub(super) instance: i32,
     pub(super) facts: Facts,
     /// Of a cycle that can no more be amended; the others are asked.
@@ -68,13 +70,11 @@ impl Entry {
     }
 }
 
-/// A contact of an earlier cycle.
+/// The contact of a cycle that a later one may repeat.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Contact {
     pub(super) rule: u64,
     pub(super) at: Timestamp,
-    /// Whose.
-    pub(super) id: Box<str>,
     pub(super) needs: SmallVec<[u64; 2]>,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct Contact {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Settled {
     pub(super) end: End,
-    pub(super) id: Box<str>,
+    pub(super) id: Arc<str>,
     pub(super) instance: i32,
 }
 
@@ -97,6 +97,7 @@ impl Settled {
 pub(super) struct Known {
     /// The latest segment named by a cycle that began before.
     pub(super) segment: Option<(Timestamp, u64)>,
+    /// The earlier ones that each `repeat_contact` may mean.
     pub(super) contacts: Vec<Contact>,
     /// In the order of time.
     pub(super) answers: Vec<(u64, Timestamp)>,
@@ -149,6 +150,8 @@ impl File {
     pub(super) fn enter(&mut self, id: &str, instance: i32, facts: Facts) -> Entered {
         let known = self.position(id, instance);
         if let Some(entry) = known.and_then(|position| self.entries.get_mut(position)) {
+            // One that came back after it was forgotten takes the place of the first, and is not settled.
+            entry.end = None;
             if entry.facts == facts {
                 // another live cycle may ask for its end, which may have changed all the same
                 let others_live = self.live().nth(1).is_some();
@@ -206,23 +209,28 @@ impl File {
 
     /// What the others say to a cycle, their ends apart.
     pub(super) fn known_to(&self, strategy: &Strategy, id: &str, instance: i32) -> Known {
-        let Some(own) = self.position(id, instance) else { return Known::default() };
-        let opened_at = self.entries.get(own).map_or(Timestamp::MAX, |entry| entry.facts.opened_at);
+        let Some((own, own_facts)) = self.position(id, instance).and_then(|own| Some((own, &self.entries.get(own)?.facts)))
+        else {
+            return Known::default();
+        };
+        let longest = |rule: u64| longest_repeat(strategy, rule);
+        let opened_at = own_facts.opened_at;
         let mut known = Known::default();
         for (position, entry) in self.entries.iter().enumerate().filter(|(position, _)| *position != own) {
             if !is_seen(strategy, entry, own.checked_sub(position), opened_at) {
                 continue;
             }
             let facts = &entry.facts;
-            if position < own {
-                known.segment = known.segment.max(facts.segment);
+            // of two that name one at the same instant, the cycle that began later
+            if position < own && facts.segment.map(|(at, _)| at) >= known.segment.map(|(at, _)| at) {
+                known.segment = facts.segment;
             }
             if entry.instance == 1 {
-                let contact = |(rule, at): &(u64, Timestamp)| {
-                    let (id, needs) = (entry.id.clone(), facts.needs.clone());
-                    Contact { rule: *rule, at: *at, id, needs }
-                };
-                known.contacts.extend(facts.contacts.iter().map(contact));
+                let repeated = facts.contacts.iter().filter(|(rule, at)| {
+                    let own = own_facts.contacts.iter().find(|(own_rule, _)| own_rule == rule);
+                    own.is_some_and(|(_, own_at)| (*at, &*entry.id) < (*own_at, id) && own_at.since(*at) <= longest(*rule))
+                });
+                known.contacts.extend(repeated.map(|(rule, at)| Contact { rule: *rule, at: *at, needs: facts.needs.clone() }));
             }
             known.answers.extend_from_slice(&facts.answers);
             known.kept.extend_from_slice(&facts.kept);
@@ -245,7 +253,7 @@ impl File {
         let mut settled: Vec<Settled> = seen
             .filter_map(|(_, entry)| {
                 let end = entry.end.or_else(|| end_of(entry))?;
-                Some(Settled { end, id: entry.id.clone(), instance: entry.instance })
+                Some(Settled { end, id: Arc::clone(&entry.id), instance: entry.instance })
             })
             .collect();
         settled.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -257,4 +265,13 @@ impl File {
 fn is_seen(strategy: &Strategy, entry: &Entry, before: Option<usize>, opened_at: Timestamp) -> bool {
     let policy = &strategy.customer_file;
     before.is_none_or(|before| before <= policy.cycles && entry.facts.base_final_at.plus(policy.keep_ms) >= opened_at)
+}
+
+/// The longest time within which a `repeat_contact` holds two contacts together, in ms; of no such rule, none.
+fn longest_repeat(strategy: &Strategy, key: u64) -> i64 {
+    let within = |rule: &Rule| match &rule.kind {
+        Kind::RepeatContact { within_ms, .. } => within_ms.0.iter().copied().max(),
+        _ => None,
+    };
+    strategy.rules.iter().filter(|rule| rule_key(rule) == key).find_map(within).unwrap_or(-1)
 }

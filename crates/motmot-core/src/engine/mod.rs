@@ -21,6 +21,7 @@ mod needs;
 mod port;
 mod row;
 mod shelf;
+mod swap;
 mod tell;
 mod touchpoints;
 mod verdict;
@@ -70,6 +71,8 @@ pub struct Engine<C> {
     /// Cold rows up to here were asked for.
     horizon: Timestamp,
     due: BTreeSet<Due>,
+    /// Cycles that were folded under another strategy and are still to be told.
+    rejudge: Vec<Slot>,
 }
 
 impl<C: Cold> Engine<C> {
@@ -77,7 +80,16 @@ impl<C: Cold> Engine<C> {
     pub fn new(strategy: Arc<Strategy>, cold: C, position: Position) -> Self {
         // from the beginning: what was due at the checkpoint but only waits for collection is found again
         let horizon = Timestamp::MIN;
-        Self { strategy, cold, position, shelf: Shelf::default(), gone: HashTable::new(), horizon, due: BTreeSet::new() }
+        Self {
+            strategy,
+            cold,
+            position,
+            shelf: Shelf::default(),
+            gone: HashTable::new(),
+            horizon,
+            due: BTreeSet::new(),
+            rejudge: Vec::new(),
+        }
     }
 
     /// The clock and the stream time.
@@ -171,7 +183,7 @@ impl<C: Cold> Engine<C> {
         let slot = self.open(&remains.key, &remains.id, instance, touchpoint, offset);
         if let Some(cycle) = self.shelf.cycle_mut(slot).filter(|_| !forgotten) {
             cycle.frozen_until = remains.final_at;
-            cycle.carried = remains.carried;
+            cycle.carried = remains.carried; // nothing has been asked of it yet
         }
         self.enter(slot)?;
         Ok(Verdict::Folded)
@@ -200,9 +212,13 @@ impl<C: Cold> Engine<C> {
     /// When a cold row cannot be read; the engine must then be dropped.
     pub fn advance(&mut self, target: Timestamp, budget: usize, sink: &mut impl Sink) -> Result<bool, BoxError> {
         let target = target.max(self.position.now);
-        self.collect_due(target)?;
-        let now = self.fire_until(target, budget)?;
-        self.position.now = now;
+        let portion = self.rejudge.split_off(self.rejudge.len().saturating_sub(budget.max(1)));
+        portion.into_iter().for_each(|slot| self.shelf.pend(slot));
+        if self.rejudge.is_empty() {
+            self.collect_due(target)?;
+            self.position.now = self.fire_until(target, budget)?;
+        }
+        let now = self.position.now;
         // to tell one cycle may show that another of its customer's has something to say
         while !self.shelf.pending.is_empty() {
             for slot in std::mem::take(&mut self.shelf.pending) {
@@ -213,7 +229,7 @@ impl<C: Cold> Engine<C> {
             }
         }
         self.collect()?;
-        Ok(now == target)
+        Ok(now == target && self.rejudge.is_empty())
     }
 
     /// Asks for the cold rows that are due up to `target`.
@@ -315,7 +331,7 @@ impl<C: Cold> Engine<C> {
         let Some(cycle) = self.shelf.cycle(slot) else { return Ok(()) };
         if cycle.assembled {
             let key = cycle.key.clone();
-            return self.freeze(&key, self.position.now);
+            return self.freeze(&key, self.position.now.min(self.position.stream_time));
         }
         self.note_end(slot)?;
         let Some(cycle) = self.shelf.cycle(slot) else { return Ok(()) };
@@ -342,11 +358,9 @@ impl<C: Cold> Engine<C> {
             return Ok(Some(slot));
         }
         let slot = self.fetch(row)?;
-        if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed)
-            && let Some(customer) = self.load_customer(row.key)?
-            && let Some(customer) = self.shelf.customer_mut(customer)
-        {
-            customer.file.stale = true;
+        if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(Cycle::is_filed) {
+            self.load_customer(row.key)?;
+            self.ask_again(row.key);
         }
         Ok(slot)
     }

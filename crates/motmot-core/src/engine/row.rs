@@ -174,9 +174,12 @@ fn read_cycle(key: &str, id: &str, from: &mut Take<'_>, strategy: &Strategy) -> 
     let told_row = u64_le(from)?;
     let told = (0..from.count()?).map(|_| read_told(from, strategy)).collect::<Result<_, _>>()?;
     let touchpoints = Touchpoints::read(from)?;
-    let cycle = Cycle::new(strategy, key, id, instance, touchpoints);
-    let (assembled, truncated, unfiled) = (flags & ASSEMBLED != 0, flags & TRUNCATED != 0, flags & UNFILED != 0);
-    Ok(Cycle { frozen_until, assembled, truncated, unfiled, carried, told, told_row, ..cycle })
+    let mut cycle = Cycle::new(strategy, key, id, instance, touchpoints);
+    cycle.assembled = flags & ASSEMBLED != 0;
+    cycle.truncated = flags & TRUNCATED != 0;
+    cycle.unfiled = flags & UNFILED != 0;
+    (cycle.frozen_until, cycle.carried, cycle.told, cycle.told_row) = (frozen_until, carried, told, told_row);
+    Ok(cycle)
 }
 
 fn read_told(from: &mut Take<'_>, strategy: &Strategy) -> Result<Told, Damaged> {

@@ -160,6 +160,23 @@ impl Shelf {
         }
     }
 
+    pub(super) fn wake_at(&self, slot: Slot) -> Option<Timestamp> {
+        self.get(slot).map(|row| row.wake_at)
+    }
+
+    /// Where there is a row.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        let slots = self.rows.iter().enumerate().filter(|(_, row)| row.is_some());
+        slots.filter_map(|(slot, _)| Slot::try_from(slot).ok())
+    }
+
+    pub(super) fn customers(&self) -> impl Iterator<Item = &Customer> {
+        self.rows().filter_map(|row| match &row.body {
+            Body::Customer(customer) => Some(&**customer),
+            _ => None,
+        })
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().flatten()
     }

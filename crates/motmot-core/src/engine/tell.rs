@@ -100,6 +100,20 @@ impl Cycle {
         self.told = told;
     }
 
+    /// Folds the cycle again under another strategy; of moments whose rule is no more the retraction is told.
+    pub(super) fn adopt(&mut self, old: &Strategy, new: &Strategy, sink: &mut impl Sink) {
+        let position = |told: &Told| {
+            let id = old.rules.get(told.rule).map(|rule| &rule.id);
+            new.rules.iter().position(|rule| Some(&rule.id) == id)
+        };
+        let (kept, gone): (Vec<Told>, Vec<Told>) = self.told.drain(..).partition(|told| position(told).is_some());
+        for told in gone {
+            self.say(old, &Told { state: MomentState::Retracted, ..told }, self.truncated, sink);
+        }
+        self.told = kept.into_iter().map(|told| Told { rule: position(&told).unwrap_or(told.rule), ..told }).collect();
+        self.refold(new);
+    }
+
     /// What a flag says as a moment.
     fn to_tell(&self, strategy: &Strategy, flag: &Flag, now: Timestamp, (segment, truncated): (usize, bool)) -> Told {
         let anchor = self.touchpoints.entries().get(flag.anchor).map_or(0, |entry| entry.id_hash);

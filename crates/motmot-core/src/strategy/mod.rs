@@ -5,6 +5,7 @@
 //! what the rules mean for one is the engine's.
 
 pub mod calendar;
+pub mod diff;
 mod hash;
 mod load;
 mod model;

@@ -202,7 +202,7 @@ fn ratings(rating: Option<i32>, sentiment: Option<f64>) -> String {
     joined(rating.into_iter().chain(sentiment), "and")
 }
 
-fn all(demands: &[Demand]) -> String {
+pub(super) fn all(demands: &[Demand]) -> String {
     let phrase = |demand: &Demand| match demand {
         Demand::Named => "a name given".to_owned(),
         Demand::DoorOpen => "the door left open".to_owned(),
@@ -213,7 +213,7 @@ fn all(demands: &[Demand]) -> String {
     joined(demands.iter().map(phrase), "and")
 }
 
-fn persons(count: i64) -> String {
+pub(super) fn persons(count: i64) -> String {
     if count == 1 { "1 person".to_owned() } else { format!("{count} persons") }
 }
 
@@ -226,11 +226,11 @@ fn actor(kind: crate::touchpoint::ActorKind) -> &'static str {
 }
 
 /// The values that a set names; none for "any".
-fn chosen<T: Word>(set: Set<T>, all: &[T]) -> Vec<T> {
+pub(super) fn chosen<T: Word>(set: Set<T>, all: &[T]) -> Vec<T> {
     if set.is_any() { Vec::new() } else { all.iter().copied().filter(|value| set.admits(*value)).collect() }
 }
 
-fn joined<T: Display>(parts: impl IntoIterator<Item = T>, conjunction: &str) -> String {
+pub(super) fn joined<T: Display>(parts: impl IntoIterator<Item = T>, conjunction: &str) -> String {
     let parts: Vec<String> = parts.into_iter().map(|part| part.to_string()).collect();
     match parts.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{} {conjunction} {last}", others.join(", ")),
@@ -238,7 +238,7 @@ fn joined<T: Display>(parts: impl IntoIterator<Item = T>, conjunction: &str) -> 
     }
 }
 
-fn spoken(word: &str) -> String {
+pub(super) fn spoken(word: &str) -> String {
     word.replace('_', " ")
 }
 

@@ -21,7 +21,7 @@ use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
 use crate::config::DeskConfig;
-use crate::desk::State;
+use crate::desk::{State, warn_of_many};
 use crate::error::{DeskError, Trouble};
 use crate::labels::Cells;
 use crate::metrics::{Metrics, Unreadable, seconds_of_millis};
@@ -68,7 +68,7 @@ impl Follower {
         let _ended = Ended { state: Arc::clone(&self.state), ready: self.metrics.ready.clone() };
         while !self.state.stopping() {
             match self.session() {
-                Ok(()) => break,
+                Ok(()) => {} // told to stop, or to take another strategy over
                 Err(trouble) => {
                     self.note(trouble);
                     self.wait(RETRY);
@@ -92,6 +92,19 @@ impl Follower {
         while !self.state.stopping() && Instant::now() < end {
             thread::sleep(NAP);
         }
+    }
+
+    /// Takes another strategy over, if one waits: which series there are follows from it.
+    fn take_strategy(&mut self) {
+        let Some(strategy) = self.state.take_strategy() else { return };
+        self.cells = Arc::new(Cells::new(&strategy));
+        warn_of_many(&self.cells);
+        self.metrics.relabel(&self.cells);
+        tracing::info!(
+            strategy = strategy.name,
+            hash = format!("{:016x}", strategy.hash),
+            "the desk takes another strategy over"
+        );
     }
 
     /// Forgets the table; the gauges go on showing it until the new one is whole.
@@ -155,6 +168,7 @@ impl Follower {
 
     /// Shows in the gauges what has changed in the table.
     fn publish(&mut self) {
+        self.metrics.forget_stale();
         for cell in self.table.take_changed() {
             self.metrics.show(cell, self.table.level(cell));
         }

@@ -59,11 +59,12 @@ struct Session {
 }
 
 impl Follower {
-    /// Follows the topic from its beginning; returns when it is told to stop.
+    /// Follows the topic from its beginning; returns when it is told to stop, or to take another strategy over.
     pub(super) fn session(&mut self) -> Result<(), Trouble> {
+        self.take_strategy();
         self.rebuild();
         let mut session = self.open()?;
-        while !self.state.stopping() {
+        while !(self.state.stopping() || self.state.has_strategy()) {
             session.mind_the_gap();
             self.read(&mut session)?;
             self.arrive(&mut session);

@@ -122,13 +122,11 @@ impl Drop for Owned {
     }
 }
 
-/// What is wrong with a partition, or that its end was reached.
+/// librdkafka's error of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RecordError {
-    /// All that is committed has been given; the offset is the next one, past any transaction markers.
-    End { partition: i32, offset: i64 },
-    /// librdkafka's error of this partition.
-    Failed { partition: i32, code: RDKafkaErrorCode },
+pub(crate) struct RecordError {
+    pub(crate) partition: i32,
+    pub(crate) code: RDKafkaErrorCode,
 }
 
 /// A record, in librdkafka's memory: nothing is copied.
@@ -142,8 +140,7 @@ fn view(message: &Owned) -> Result<Record<'_>, RecordError> {
     let message = unsafe { message.0.as_ref() };
     match RDKafkaErrorCode::from(message.err) {
         RDKafkaErrorCode::NoError => Ok(Record { message }),
-        RDKafkaErrorCode::PartitionEOF => Err(RecordError::End { partition: message.partition, offset: message.offset }),
-        code => Err(RecordError::Failed { partition: message.partition, code }),
+        code => Err(RecordError { partition: message.partition, code }),
     }
 }
 

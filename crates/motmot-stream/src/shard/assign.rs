@@ -9,13 +9,15 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use motmot_store::Store;
 
+use super::library::Strategies;
 use super::partition::Partition;
 use super::rebalance::Group;
+use super::refold::Known;
 use crate::client::REQUEST_TIMEOUT;
 use crate::error::WorkerError;
 use crate::metadata::CommitMetadata;
 use crate::native;
-use crate::start::{Commit, Facts, decide};
+use crate::start::{Commit, Facts, decide, needs_swaps};
 use crate::worker::Shared;
 
 /// What Kafka says about a partition.
@@ -41,12 +43,15 @@ pub(super) fn load(
         doing,
         detail: error.to_string(),
     })?;
-    numbers.iter().map(|&number| start(shared, number, logs.get(&number).copied().unwrap_or_default())).collect()
+    let mut strategies = Strategies::new(shared);
+    let log = |number: i32| logs.get(&number).copied().unwrap_or_default();
+    numbers.iter().map(|&number| start(shared, number, log(number), &mut strategies)).collect()
 }
 
-fn start(shared: &Shared, number: i32, log: Log) -> Result<Partition, WorkerError> {
+fn start(shared: &Shared, number: i32, log: Log, strategies: &mut Strategies<'_>) -> Result<Partition, WorkerError> {
     let topic = &shared.config.topics.touchpoints;
     let store = Store::open(&shared.resources, &shared.config.store, topic, number)?;
+    let swaps = if needs_swaps(store.meta(), log.commit) { strategies.swaps(number, log.commit)? } else { Vec::new() };
     let facts = Facts {
         store: store.meta(),
         commit: log.commit,
@@ -54,9 +59,16 @@ fn start(shared: &Shared, number: i32, log: Log) -> Result<Partition, WorkerErro
         log_end: log.end,
         topic_id: &shared.topic_id,
         partitions: shared.partitions,
-        strategy: shared.strategy.hash,
+        swaps: &swaps,
+        configured: strategies.configured(),
     };
-    let start = decide(&facts).map_err(|refusal| WorkerError::Refused { topic: topic.clone(), partition: number, refusal })?;
+    let refused = |refusal| WorkerError::Refused { topic: topic.clone(), partition: number, refusal };
+    let start = decide(&facts).map_err(refused)?;
+    let strategy = strategies.load(start.strategy, &store, number)?;
+    let mut known = Known::new();
+    for step in start.refold.iter().flat_map(|refold| &refold.steps) {
+        known.insert(step.to, strategies.load(step.to, &store, number)?);
+    }
     if start.clock_is_lost {
         tracing::warn!(
             partition = number,
@@ -66,20 +78,24 @@ fn start(shared: &Shared, number: i32, log: Log) -> Result<Partition, WorkerErro
     tracing::info!(
         partition = number,
         offset = start.offset,
-        silent_until = start.refold.map(|refold| refold.until),
+        silent_until = start.refold.as_ref().map(|refold| refold.until),
+        strategy = %start.strategy,
+        swaps = start.refold.as_ref().map(|refold| refold.steps.len()),
         log_end = log.end,
         "partition assigned"
     );
-    let mut partition = Partition::new(shared, number, store, &start);
+    let (is_first, is_refolding) = (start.is_first, start.refold.is_some());
+    let mut partition = Partition::new(number, store, start, strategy, known);
     shared.metrics.partitions.inc();
-    if start.is_first {
+    shared.metrics.in_force(number, None, Some(partition.strategy.id.rules));
+    if is_first {
         // Before the first commit: a store that is lost must never look like one that has not begun.
         partition.checkpoint(shared).map_err(|interrupt| match interrupt {
             crate::interrupt::Interrupt::End(error) => error,
             crate::interrupt::Interrupt::Aborted(what) => WorkerError::Thread { member: String::new(), what },
         })?;
     }
-    if start.refold.is_some() {
+    if is_refolding {
         shared.metrics.refolding.inc();
     }
     Ok(partition)

@@ -1,13 +1,16 @@
 //! A shard: one thread with one consumer, one transactional producer, and the partitions that the group gave it.
 //!
-//! One owner, one loop: answer rebalances, take a batch, fold it, move the clocks, tell, commit, checkpoint; in that order, on one
+//! One owner, one loop: answer rebalances, swap a strategy, take a batch, fold it, move the clocks, tell, commit, checkpoint; in that order, on one
 //! thread. What must never happen: a store ahead of the commit, an offset committed without its outputs, a word told twice with
 //! another content. [`run`] starts over after an aborted transaction exactly as after a crash; there is no second way back.
 
 mod assign;
+mod library;
 mod partition;
 mod rebalance;
+mod refold;
 mod session;
+mod swap;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! One input partition: its engine, its store, and where it stands against log and commit.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use motmot_core::engine::{BoxError, Position};
@@ -9,21 +10,25 @@ use motmot_wire::DeadLetter;
 
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
+use crate::metadata::CommitMetadata;
 use crate::metrics::{self, OUTCOMES};
 use crate::native::Record;
 use crate::outbox::Outbox;
 use crate::partitioner::partition_of;
-use crate::start::{Refold, Start};
+use crate::start::Start;
+use crate::strategies::Loaded;
 use crate::worker::Shared;
+
+use super::refold::{Known, Silent};
+use super::swap::{self, Swap};
 
 /// Deadlines that one call of `advance` works off: a storm of them is many transactions, none of which outlives its time-out.
 const DEADLINES: usize = 20_000;
 
 /// Whether the partition is heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Folding what was committed already: nothing is told and nothing is counted.
-    Silent(Refold),
+    Silent(Silent),
     /// Folding what is new.
     Speaking,
 }
@@ -62,16 +67,22 @@ struct Dead {
 }
 
 pub(super) struct Partition {
-    number: i32,
-    engine: Engine<Reader>,
+    pub(super) number: i32,
+    pub(super) engine: Engine<Reader>,
     store: Store,
-    phase: Phase,
+    /// In force.
+    pub(super) strategy: Arc<Loaded>,
+    /// How often it was swapped.
+    pub(super) swaps: u64,
+    /// Whether the last swap is told.
+    pub(super) swap: Swap,
+    pub(super) phase: Phase,
     /// The first offset that is not folded, past transaction markers where that is known.
-    next: i64,
+    pub(super) next: i64,
     /// What is committed; none: nothing yet.
     committed: Option<i64>,
     /// Records were applied since the engine told its rows last, or the clock may have moved.
-    is_untold: bool,
+    pub(super) is_untold: bool,
     /// The clock stands before its target: the deadlines are too many for one transaction.
     is_unfinished: bool,
     /// Rows of this partition are in the open transaction.
@@ -82,22 +93,29 @@ pub(super) struct Partition {
     counts: Counts,
     /// The earliest arrival in the open transaction, in ms.
     pub(super) oldest_arrival: Option<i64>,
-    records_since_checkpoint: u64,
-    is_unsaved: bool,
+    pub(super) records_since_checkpoint: u64,
+    pub(super) is_unsaved: bool,
+    /// A swap is told and not in the store yet.
+    pub(super) is_swap_unsaved: bool,
     checkpointed: Instant,
-    assigned: Instant,
+    pub(super) assigned: Instant,
 }
 
 impl Partition {
-    pub(super) fn new(shared: &Shared, number: i32, store: Store, start: &Start) -> Self {
-        let engine = Engine::new(shared.strategy.clone(), store.reader(), start.position);
+    /// `known` has every strategy that `start` names.
+    pub(super) fn new(number: i32, store: Store, start: Start, strategy: Arc<Loaded>, known: Known) -> Self {
+        let engine = Engine::new(Arc::clone(&strategy.strategy), store.reader(), start.position);
+        let committed = start.refold.as_ref().map(|refold| refold.until);
         Self {
             number,
             engine,
             store,
-            phase: start.refold.map_or(Phase::Speaking, Phase::Silent),
+            strategy,
+            swaps: start.swaps,
+            swap: Swap::None,
+            phase: start.refold.map_or(Phase::Speaking, |refold| Phase::Silent(Silent { refold, known })),
             next: start.offset,
-            committed: start.refold.map(|refold| refold.until),
+            committed,
             is_untold: false,
             is_unfinished: false,
             has_told: false,
@@ -107,6 +125,7 @@ impl Partition {
             oldest_arrival: None,
             records_since_checkpoint: 0,
             is_unsaved: start.is_first,
+            is_swap_unsaved: false,
             checkpointed: Instant::now(),
             assigned: Instant::now(),
         }
@@ -122,6 +141,12 @@ impl Partition {
 
     pub(super) fn position(&self) -> Position {
         self.engine.position()
+    }
+
+    /// What stands beside the offset of the next commit.
+    pub(super) fn metadata(&self) -> CommitMetadata {
+        let (position, strategy, swaps) = (self.position(), self.strategy.id, self.swaps);
+        CommitMetadata { position, strategy, swaps, is_swapping: self.is_swapping() }
     }
 
     pub(super) fn hot(&self) -> usize {
@@ -141,24 +166,32 @@ impl Partition {
     }
 
     pub(super) fn is_unfinished(&self) -> bool {
-        self.is_unfinished
+        self.is_unfinished || self.is_swapping()
     }
 
     /// Whether the next commit has to name this partition.
     pub(super) fn is_uncommitted(&self) -> bool {
-        !self.is_silent() && (self.has_told || self.next > self.committed.unwrap_or(0))
+        !self.is_silent() && (self.has_told || self.swap != Swap::None || self.next > self.committed.unwrap_or(0))
     }
 
-    fn state_error(&self, shared: &Shared, source: BoxError) -> WorkerError {
+    pub(super) fn state_error(&self, shared: &Shared, source: BoxError) -> WorkerError {
         WorkerError::State { topic: shared.config.topics.touchpoints.clone(), partition: self.number, offset: self.next, source }
     }
 
     /// Folds one record.
     pub(super) fn fold(&mut self, shared: &Shared, record: Record<'_>, outbox: &mut Outbox) -> Result<(), Interrupt> {
         if record.offset() < self.next {
-            return Ok(()); // fetched before the partition was assigned anew
+            // Fetched before the partition was assigned anew. Anything else would be a fault, so it shows.
+            shared.metrics.skipped.inc();
+            tracing::debug!(
+                partition = self.number,
+                offset = record.offset(),
+                next = self.next,
+                "a record that is folded already"
+            );
+            return Ok(());
         }
-        self.reach(shared, record.offset())?;
+        self.reach(shared, record.offset(), outbox)?;
         self.next = record.offset() + 1;
         self.records_since_checkpoint += 1;
         self.is_unsaved = true;
@@ -171,7 +204,7 @@ impl Partition {
             self.bury(shared, record, dead, outbox)?;
         }
         // the last record before the commit ends a re-fold, whether or not anything follows it
-        self.reach(shared, record.offset() + 1)
+        self.reach(shared, record.offset() + 1, outbox)
     }
 
     fn apply(
@@ -240,46 +273,6 @@ impl Partition {
         outbox.dead_letter(record, &letter)
     }
 
-    /// Notes that everything before `offset` has been given: what lies between are markers of transactions, or nothing.
-    pub(super) fn reach(&mut self, shared: &Shared, offset: i64) -> Result<(), Interrupt> {
-        match self.phase {
-            Phase::Silent(refold) if offset >= refold.until => {
-                self.next = self.next.max(refold.until);
-                self.finish_refold(shared, refold)?;
-            }
-            _ => {}
-        }
-        self.next = self.next.max(offset);
-        Ok(())
-    }
-
-    /// The last act of a re-fold: the clock. From here on the state is that of the commit, and all of it has been told.
-    fn finish_refold(&mut self, shared: &Shared, refold: Refold) -> Result<(), Interrupt> {
-        let Position { stream_time, .. } = self.engine.position();
-        self.advance_in_silence(shared, refold.clock.unwrap_or(stream_time))?;
-        if refold.stream_time.is_some_and(|expected| expected != stream_time) {
-            tracing::warn!(
-                partition = self.number,
-                found = %stream_time,
-                committed = %refold.stream_time.unwrap_or(stream_time),
-                "the records up to the commit give another stream time than was committed: records of the topic were deleted or changed"
-            );
-        }
-        self.phase = Phase::Speaking;
-        self.is_untold = false;
-        self.oldest_arrival = None;
-        let seconds = self.assigned.elapsed().as_secs_f64();
-        shared.metrics.refold_seconds.observe(seconds);
-        shared.metrics.refolding.dec();
-        tracing::info!(partition = self.number, offset = self.next, seconds, "folded up to the last commit");
-        Ok(())
-    }
-
-    fn advance_in_silence(&mut self, shared: &Shared, target: Timestamp) -> Result<(), Interrupt> {
-        while !self.engine.advance(target, usize::MAX, &mut Silence).map_err(|source| self.state_error(shared, source))? {}
-        Ok(())
-    }
-
     /// Takes the pending wall-clock reading over if everything before it has been folded.
     pub(super) fn settle_tick(&mut self) {
         if let Some(tick) = self.tick.filter(|tick| self.next >= tick.end && !self.is_silent()) {
@@ -289,18 +282,22 @@ impl Partition {
         }
     }
 
-    /// Tells all rows that differ from what was told, at the clock where the partition stands.
+    /// Tells all rows that differ from what was told, at the clock where the partition stands. While a swap is told the clock stands still.
     pub(super) fn advance(&mut self, shared: &Shared, outbox: &mut Outbox) -> Result<(), Interrupt> {
-        let target = self.reading.max(self.engine.position().stream_time);
+        let Position { now, stream_time } = self.engine.position();
+        let (target, budget) = if self.is_swapping() { (now, swap::PORTION) } else { (self.reading.max(stream_time), DEADLINES) };
         let before = outbox.told().rows();
         let mut voice = outbox.voice(self.number, false);
-        let is_done = self.engine.advance(target, DEADLINES, &mut voice).map_err(|source| self.state_error(shared, source))?;
+        let is_done = self.engine.advance(target, budget, &mut voice).map_err(|source| self.state_error(shared, source))?;
         outbox.check()?;
         let has_told = outbox.told().rows() != before;
         self.has_told |= has_told;
         self.is_unsaved |= has_told;
         self.is_untold = false;
         self.is_unfinished = !is_done;
+        if is_done && self.is_swapping() {
+            self.swap = Swap::Told;
+        }
         Ok(())
     }
 
@@ -309,6 +306,7 @@ impl Partition {
         self.committed = Some(self.next);
         self.has_told = false;
         self.oldest_arrival = None;
+        self.end_swap(shared);
         let Counts { outcomes, dead } = std::mem::take(&mut self.counts);
         for (counter, count) in shared.metrics.records.iter().zip(outcomes) {
             counter.inc_by(count);
@@ -322,7 +320,8 @@ impl Partition {
     pub(super) fn is_checkpoint_due(&self, shared: &Shared) -> bool {
         self.is_unsaved
             && !(self.is_silent() || self.is_untold || self.is_uncommitted())
-            && (self.records_since_checkpoint >= shared.config.checkpoint_records
+            && (self.is_swap_unsaved
+                || self.records_since_checkpoint >= shared.config.checkpoint_records
                 || self.checkpointed.elapsed() >= shared.config.checkpoint_interval)
     }
 
@@ -330,21 +329,14 @@ impl Partition {
         self.checkpointed.elapsed()
     }
 
-    /// A checkpoint within a re-fold, which may be long: what is folded lies behind the commit, so it may be saved.
-    pub(super) fn save_refold(&mut self, shared: &Shared) -> Result<(), Interrupt> {
-        let Phase::Silent(refold) = self.phase else { return Ok(()) };
-        if self.records_since_checkpoint < shared.config.checkpoint_records {
-            return Ok(());
-        }
-        let stream_time = self.engine.position().stream_time;
-        self.advance_in_silence(shared, refold.clock.map_or(stream_time, |clock| clock.min(stream_time)))?;
-        self.checkpoint(shared)
-    }
-
     /// Writes what is committed to the store, and lets the rows go that are not needed in memory.
     pub(super) fn checkpoint(&mut self, shared: &Shared) -> Result<(), Interrupt> {
+        if self.is_swapping() {
+            return Ok(()); // what is not told yet is known to the memory only: the swap is done again from an earlier checkpoint
+        }
         self.checkpointed = Instant::now();
         self.records_since_checkpoint = 0;
+        self.is_swap_unsaved = false;
         if !std::mem::take(&mut self.is_unsaved) {
             return Ok(());
         }
@@ -356,9 +348,10 @@ impl Partition {
             partitions: shared.partitions,
             offset: self.next,
             position: self.engine.position(),
-            strategy: shared.strategy.hash,
+            strategy: self.strategy.id,
+            swaps: self.swaps,
         };
-        self.store.write(checkpoint, meta, &shared.strategy_text)?;
+        self.store.write(checkpoint, meta, &self.strategy.text)?;
         self.engine.evict(shared.hot_rows_per_partition());
         shared.metrics.checkpoint_seconds.observe(self.checkpointed.elapsed().as_secs_f64());
         shared.metrics.checkpoint_rows.inc_by(rows as u64);
@@ -393,13 +386,4 @@ fn key<'m>(record: Record<'m>, partitions: i32) -> Result<&'m str, Dead> {
              partitioner=murmur2_random), or one customer's cycle is torn over two partitions"
         ),
     )
-}
-
-/// Hears nothing.
-struct Silence;
-
-impl motmot_core::engine::Sink for Silence {
-    fn moment(&mut self, _: &motmot_core::Moment<'_>, _: &[i64]) {}
-    fn cycle(&mut self, _: &motmot_core::cycle::CycleRecord<'_>, _: &[i64]) {}
-    fn cycle_gone(&mut self, _: &str, _: &str) {}
 }

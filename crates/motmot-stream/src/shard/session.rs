@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use motmot_core::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -12,10 +12,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::assign;
 use super::partition::{Partition, Tick};
 use super::rebalance::{Group, Rebalance};
+use super::swap::Swap;
 use crate::client;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
-use crate::metadata::CommitMetadata;
 use crate::native::{BatchQueue, RecordError, high_watermark};
 use crate::outbox::Outbox;
 use crate::worker::{Shared, Shutdown};
@@ -42,15 +42,15 @@ const MAX_ASK: Duration = Duration::from_secs(1);
 const GAUGES: Duration = Duration::from_secs(1);
 
 pub(super) struct Session<'s> {
-    shared: &'s Shared,
+    pub(super) shared: &'s Shared,
     member: &'s str,
-    outbox: &'s mut Outbox,
+    pub(super) outbox: &'s mut Outbox,
     topic: CString,
     /// Before the consumer: a queue must not outlive its client.
     queue: BatchQueue<Group>,
     consumer: Arc<BaseConsumer<Group>>,
     /// By number; the partitions of other shards are empty places.
-    partitions: Vec<Option<Partition>>,
+    pub(super) partitions: Vec<Option<Partition>>,
     last_commit: Instant,
     next_tick: Instant,
     next_gauges: Instant,
@@ -97,6 +97,7 @@ impl<'s> Session<'s> {
     pub(super) fn run(&mut self, shutdown: &Shutdown) -> Result<(), Interrupt> {
         while !shutdown.is_requested() {
             self.serve_group()?;
+            self.begin_swap()?;
             // More deadlines than one transaction may hold come before more records.
             let is_unfinished = self.partitions.iter().flatten().any(Partition::is_unfinished);
             let is_drained = !is_unfinished && self.fold_batch()?;
@@ -180,7 +181,8 @@ impl<'s> Session<'s> {
         self.consumer.incremental_assign(&offsets).map_err(|e| self.kafka("taking partitions over", &e))?;
         self.shared.health.joined(self.member);
         // What needs no re-fold is at its commit already.
-        self.partitions.iter_mut().flatten().try_for_each(|partition| partition.reach(self.shared, partition.next()))
+        let Self { shared, outbox, partitions, .. } = self;
+        partitions.iter_mut().flatten().try_for_each(|partition| partition.reach(shared, partition.next(), outbox))
     }
 
     fn revoke(&mut self, list: &TopicPartitionList) -> Result<(), Interrupt> {
@@ -223,8 +225,7 @@ impl<'s> Session<'s> {
             }
             result = match record {
                 Ok(record) => of(record.partition(), &mut |partition| partition.fold(shared, record, outbox)),
-                Err(RecordError::End { partition, offset }) => of(partition, &mut |partition| partition.reach(shared, offset)),
-                Err(RecordError::Failed { partition, code }) => judge(shared, partition, code),
+                Err(RecordError { partition, code }) => judge(shared, partition, code),
             };
         });
         result?;
@@ -262,7 +263,7 @@ impl<'s> Session<'s> {
             let Offset::Offset(offset) = element.offset() else { continue };
             let place = usize::try_from(element.partition()).ok().and_then(|number| self.partitions.get_mut(number));
             if let Some(partition) = place.and_then(Option::as_mut).filter(|partition| offset > partition.next()) {
-                partition.reach(self.shared, offset)?;
+                partition.reach(self.shared, offset, self.outbox)?;
             }
         }
         Ok(())
@@ -287,7 +288,7 @@ impl<'s> Session<'s> {
     }
 
     fn ask_for_the_end(&mut self, waiting: &[i32]) {
-        let reading = wall_clock();
+        let reading = self.shared.config.clock.now();
         let ends = match assign::ask_offsets(self.shared, waiting, Offset::End, MAX_ASK) {
             Ok(ends) => ends,
             Err((doing, error)) => {
@@ -324,9 +325,13 @@ impl<'s> Session<'s> {
     }
 
     /// Tells what is untold, and ends the transaction with the offsets and clocks of all partitions that have moved.
-    fn commit(&mut self) -> Result<(), Interrupt> {
+    pub(super) fn commit(&mut self) -> Result<(), Interrupt> {
         let begun = Instant::now();
         for partition in self.partitions.iter_mut().flatten() {
+            if partition.is_swapping() {
+                partition.advance(self.shared, self.outbox)?; // a portion a transaction
+                continue;
+            }
             while partition.is_untold()
                 || partition.is_unfinished() && self.outbox.told().rows() < MAX_ROWS && begun.elapsed() < MAX_ADVANCE
             {
@@ -337,7 +342,7 @@ impl<'s> Session<'s> {
         let mut offsets = TopicPartitionList::new();
         for partition in self.partitions.iter().flatten().filter(|p| p.is_uncommitted()) {
             let mut entry = offsets.add_partition(name, partition.number());
-            let metadata = CommitMetadata { position: partition.position(), strategy: self.shared.strategy.hash };
+            let metadata = partition.metadata();
             entry.set_offset(Offset::Offset(partition.next())).map_err(|e| self.kafka("committing", &e))?;
             entry.set_metadata(metadata.encode());
         }
@@ -360,13 +365,14 @@ impl<'s> Session<'s> {
         metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
         metrics.told_moments.inc_by(told.moments);
         metrics.told_cycles.inc_by(told.cycles);
-        let now = wall_clock().as_millis();
+        let now = self.shared.config.clock.now().as_millis();
         self.is_far_behind = false;
         for partition in self.partitions.iter_mut().flatten().filter(|partition| !partition.is_silent()) {
             let lag =
                 high_watermark(self.consumer.client(), &self.topic, partition.number()).map_or(0, |end| end - partition.next());
             self.is_far_behind |= lag > FAR_BEHIND;
-            if lag <= 0 {
+            // What a swap raises has been due for as long as its cycle is old.
+            if lag <= 0 && partition.swap == Swap::None {
                 // A deadline's moment is caused by its deadline, any other by a record, none of which came before the oldest one here.
                 let oldest = partition.oldest_arrival.unwrap_or(i64::MIN);
                 for (_, raised_at) in told.raised.iter().filter(|(number, _)| *number == partition.number()) {
@@ -419,6 +425,7 @@ fn release(shared: &Shared, partition: &Partition) {
         shared.metrics.refolding.dec();
     }
     shared.metrics.forget(partition.number());
+    shared.metrics.in_force(partition.number(), Some(partition.strategy.id.rules), None);
 }
 
 /// Whether a partition's error is one that passes.
@@ -442,10 +449,4 @@ fn judge(shared: &Shared, partition: i32, code: RDKafkaErrorCode) -> Result<(), 
         doing,
         detail: format!("{detail} ({code})"),
     }))
-}
-
-/// The only look at the wall clock.
-fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

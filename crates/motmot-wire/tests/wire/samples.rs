@@ -91,34 +91,8 @@ pub(crate) fn arrived() -> impl Strategy<Value = Arrived<'static>> {
 
 /// A touchpoint with nothing but what it must have.
 pub(crate) fn plain(event_id: &'static str) -> Owned {
-    Touchpoint {
-        event_id: event_id.into(),
-        occurred_at: Timestamp::from_millis(1_772_357_400_000),
-        seq: None,
-        customer_id: None,
-        cycle_id: None,
-        stage: Stage::NeedDetection,
-        intent: None,
-        initiated_by: Initiator::Customer,
-        channel: "phone".into(),
-        site: "voice".into(),
-        team: None,
-        actor: None,
-        need: None,
-        outcome: Outcome::PartlyMet,
-        segment: None,
-        audience: Audience::External,
-        serves: None,
-        waited_ms: None,
-        announced_wait_ms: None,
-        rating: None,
-        sentiment: None,
-        promises: Vec::new(),
-        kept_promises: Vec::new(),
-        added_value: Vec::new(),
-        door_open: None,
-        attributes: Vec::new(),
-    }
+    let at = Timestamp::from_millis(1_772_357_400_000);
+    Touchpoint::new(event_id, at, Stage::NeedDetection, Outcome::PartlyMet, "phone", "voice")
 }
 
 pub(crate) fn moment() -> impl Strategy<Value = Moment<'static>> {

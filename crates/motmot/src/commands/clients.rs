@@ -1,7 +1,7 @@
 //! The configuration in the form in which the libraries want it.
 
 use motmot_desk::DeskConfig;
-use motmot_stream::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
+use motmot_stream::{Clock, InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
 use motmot_wire::Reader;
 
 use crate::config::Config;
@@ -19,6 +19,7 @@ pub(crate) fn topics(config: &Config) -> TopicNames {
         moments: config.text("topics.moments").to_owned(),
         cycles: config.text("topics.cycles").to_owned(),
         dead_letters: config.text("topics.dead_letters").to_owned(),
+        strategies: config.text("topics.strategies").to_owned(),
     }
 }
 
@@ -46,6 +47,7 @@ pub(crate) fn worker(config: &Config) -> WorkerConfig {
         block_cache_bytes: config.bytes("worker.block_cache"),
         write_buffer_bytes: config.bytes("worker.write_buffers"),
         is_mock_cluster: false,
+        clock: Clock::default(),
     }
 }
 

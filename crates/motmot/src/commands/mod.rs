@@ -1,7 +1,7 @@
 //! One module a subcommand: reads the configuration, calls the library that does the work, and tells the outcome.
 
 mod alerts;
-mod clients;
+pub(crate) mod clients;
 mod customer;
 mod dead_letters;
 mod digest;
@@ -14,6 +14,7 @@ mod roles;
 mod show_config;
 mod sources;
 mod strategy;
+mod swaps;
 mod tables;
 mod topic;
 mod topics;
@@ -28,7 +29,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Worker => roles::run(&settings.load()?, roles::Role::Worker),
         Command::Desk => roles::run(&settings.load()?, roles::Role::Desk),
         Command::Run => roles::run(&settings.load()?, roles::Role::Both),
-        Command::Strategy(command) => strategy::run(&command),
+        Command::Strategy(command) => strategy::run(&settings, &command),
         Command::Alerts(command) => alerts::run(&command),
         Command::Config(arguments) => show_config::run(&settings, &arguments),
         Command::Demo(arguments) => demo::run(&settings, arguments),

@@ -1,18 +1,18 @@
 //! `motmot replay`: folds files, or a stretch of a topic, with any strategy.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use motmot_archive::summary::InputCounts;
-use motmot_archive::{Folder, Origins, ReplayOptions, Summary, Until};
+use motmot_archive::{Folder, Origins, ReplayOptions, Schedule, Summary, Swap, Until};
 use motmot_core::{Strategy, Timestamp, Touchpoint};
 use motmot_stream::partitioner::partition_of;
 use motmot_stream::{TopicReader, TopicRecord};
 use motmot_wire::Reader;
 
 use super::progress::Bar;
+use super::swaps::Schedules;
 use super::topic::bound;
 use super::{clients, sources, strategy};
 use crate::cli::{self, Settings};
@@ -25,9 +25,10 @@ pub(super) fn run(settings: &Settings, arguments: &cli::Replay) -> anyhow::Resul
     let (strategy, _) = strategy::load(&arguments.strategy)?;
     let strategy = Arc::new(strategy);
     let until = until("--until", &arguments.until)?;
+    let schedules = Schedules::new(&config, arguments, Arc::clone(&strategy))?;
     let summary = match &arguments.topic {
-        Some(topic) => replay_topic(&config, topic, arguments, &strategy, until)?,
-        None => replay_files(arguments, &strategy, until)?,
+        Some(topic) => replay_topic(&config, topic, arguments, &schedules, until)?,
+        None => replay_files(arguments, &strategy, schedules.swaps().to_vec(), until)?,
     };
     match arguments.summary {
         cli::Summary::Json => output::line(serde_json::to_string(&summary)?)?,
@@ -51,9 +52,9 @@ pub(super) fn until(option: &str, text: &str) -> anyhow::Result<Until> {
     }
 }
 
-fn replay_files(arguments: &cli::Replay, strategy: &Arc<Strategy>, until: Until) -> anyhow::Result<Summary> {
+fn replay_files(arguments: &cli::Replay, strategy: &Arc<Strategy>, swaps: Vec<Swap>, until: Until) -> anyhow::Result<Summary> {
     let source = sources::source(&arguments.files, arguments.mapping.as_deref())?;
-    let mut options = ReplayOptions { until, out: arguments.out.clone(), ..ReplayOptions::default() };
+    let mut options = ReplayOptions { until, swaps, out: arguments.out.clone(), ..ReplayOptions::default() };
     if arguments.threads > 0 {
         options.threads = arguments.threads;
     }
@@ -69,7 +70,7 @@ fn replay_topic(
     config: &Config,
     topic: &str,
     arguments: &cli::Replay,
-    strategy: &Arc<Strategy>,
+    schedules: &Schedules,
     until: Until,
 ) -> anyhow::Result<Summary> {
     let (from, to) = (bound("--from", arguments.from.as_deref())?, bound("--to", arguments.to.as_deref())?);
@@ -83,17 +84,22 @@ fn replay_topic(
         Origins::Topic(topic.to_owned()).write(out)?;
     }
     let reader = clients::reader(config)?;
+    let mut stretches = BTreeMap::new();
+    for (partition, stretch) in records.stretches() {
+        stretches.insert(partition, schedules.of(partition, stretch.start, stretch.end)?);
+    }
+    let rules = rules(stretches.values(), schedules);
     let mut folders: BTreeMap<i32, Folder> = BTreeMap::new();
+    for (partition, schedule) in stretches {
+        folders.insert(partition, Folder::with_swaps(schedule, rules.clone(), out.is_some())?.of_partition(partition));
+    }
     let mut rows = 0;
     let bar = Bar::new();
     while records.read(|record| {
         rows += 1;
-        match folders.entry(record.partition) {
-            Entry::Occupied(folder) => fold(folder.into_mut(), &reader, record, partitions),
-            Entry::Vacant(none) => {
-                let folder = Folder::new(Arc::clone(strategy), out.is_some())?.of_partition(record.partition);
-                fold(none.insert(folder), &reader, record, partitions)
-            }
+        match folders.get_mut(&record.partition) {
+            Some(folder) => fold(folder, &reader, record, partitions),
+            None => Err(anyhow::anyhow!("a record of partition {}, which was not asked for", record.partition)),
         }
     })? {
         bar.set("folding", total - records.left(), total);
@@ -105,12 +111,23 @@ fn replay_topic(
         None => Vec::new(),
     };
     let counts = InputCounts { rows, ..InputCounts::default() };
-    Ok(motmot_archive::gather(strategy, folded, counts, out)?)
+    Ok(motmot_archive::gather(&rules, folded, counts, out)?)
+}
+
+/// Every rule of any partition's strategies.
+fn rules<'s>(of: impl Iterator<Item = &'s Schedule>, schedules: &Schedules) -> Vec<String> {
+    let mut rules = schedules.rules();
+    for rule in of.flat_map(Schedule::rules) {
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    rules
 }
 
 fn fold(folder: &mut Folder, reader: &Reader, record: TopicRecord<'_>, partitions: i32) -> anyhow::Result<()> {
     let Some(arrived_at) = record.timestamp else {
-        folder.dead("no_timestamp", Timestamp::MIN);
+        folder.dead("no_timestamp", Timestamp::MIN, record.offset)?;
         return Ok(());
     };
     let read = key(record, partitions).and_then(|key| {
@@ -119,7 +136,7 @@ fn fold(folder: &mut Folder, reader: &Reader, record: TopicRecord<'_>, partition
     });
     match read {
         Ok((key, touchpoint)) => drop(folder.fold(key, &touchpoint, arrived_at, record.offset)?),
-        Err(reason) => folder.dead(reason, arrived_at),
+        Err(reason) => folder.dead(reason, arrived_at, record.offset)?,
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::service::{self, Service};
+use crate::strategy_source::StrategySource;
 use crate::{http, lifecycle};
 
-use super::{clients, strategy};
+use super::clients;
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Role {
 
 /// Runs until a signal comes or a part fails.
 pub(super) fn run(config: &Config, role: Role) -> anyhow::Result<()> {
-    let (strategy, text) = strategy::load(&config.path("strategy.file"))?;
+    let (strategy, text, watch) = StrategySource::of(config)?.open()?;
     let strategy = Arc::new(strategy);
     let runtime = lifecycle::runtime()?;
     // First of all that takes time: a busy address is a mistake that should be told at once.
@@ -44,6 +45,7 @@ pub(super) fn run(config: &Config, role: Role) -> anyhow::Result<()> {
     if role != Role::Worker {
         service.start_desk(clients::desk(config), strategy, |_| {})?;
     }
+    service.watch_strategy(watch);
     tracing::info!("http://{address}/ says how it goes; SIGTERM or Ctrl-C stops it");
     service.run(&runtime, listener, service::until_signal())
 }

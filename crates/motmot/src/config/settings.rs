@@ -50,6 +50,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("topics.moments", "motmot.moments", Form::Text, "output: the table of critical moments"),
     setting("topics.cycles", "motmot.cycles", Form::Text, "output: the table of service cycles"),
     setting("topics.dead_letters", "motmot.dead-letters", Form::Text, "output: records that are no touchpoints"),
+    setting(
+        "topics.strategies",
+        "motmot.strategies",
+        Form::Text,
+        "strategies by name and hash, and where each partition went over to which",
+    ),
     setting("topics.partitions", "8", Form::Number(1, 10_000), "partitions of the topics that `motmot topics --create` makes"),
     setting(
         "topics.replication",
@@ -64,7 +70,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "log_append: the input topic must carry the broker's clock; producer: you vouch for the producers' clocks",
     ),
     setting("input.schemas", "", Form::MaybeText, "files of newer writers' Avro schemas, separated by commas"),
+    setting(
+        "strategy.source",
+        "file",
+        Form::Word(&["file", "topic"]),
+        "file: strategy.file, looked at every second and on SIGHUP; topic: what was published under strategy.name",
+    ),
     setting("strategy.file", "strategy.yaml", Form::Text, "the service strategy"),
+    setting("strategy.name", "", Form::MaybeText, "with strategy.source = topic: the name of the strategy to follow"),
     setting("worker.group", "motmot", Form::Text, "the consumer group of all workers of one installation"),
     setting(
         "worker.instance",

@@ -18,7 +18,7 @@ impl Broker {
     /// Starts it on a free port of 127.0.0.1.
     pub(super) fn start(topics: &TopicNames) -> anyhow::Result<Self> {
         let cluster = MockCluster::new(1).context("the demo's broker does not start; may this user open ports on 127.0.0.1?")?;
-        for topic in [&topics.touchpoints, &topics.moments, &topics.cycles, &topics.dead_letters] {
+        for topic in [&topics.touchpoints, &topics.moments, &topics.cycles, &topics.dead_letters, &topics.strategies] {
             cluster
                 .create_topic(topic, PARTITIONS, 1)
                 .with_context(|| format!("the demo's broker cannot make the topic {topic}"))?;

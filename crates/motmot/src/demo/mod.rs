@@ -1,29 +1,23 @@
-//! `motmot demo`: a simulated morning in a bank, and the whole of motmot around it, in one process with no other server.
+//! `motmot demo`: a simulated service, and the whole of motmot around it, in one process with no other server.
 //!
-//! [`morning`] makes the touchpoints out of a seed (pure), [`source`] plays them into [`broker`], the real worker and the real desk do
-//! the rest, and [`narrator`] tells what the desk hears.
+//! [`morning`] makes the touchpoints of a morning in a bank out of a seed (pure); [`player`] does so for any example, out of its file
+//! of scenes. [`source`] plays them into [`broker`], the real worker and the real desk do the rest, and [`narrator`] tells what the desk
+//! hears. [`example`] has what can be played.
 
 mod broker;
+mod dial;
+mod example;
 mod morning;
 mod narrator;
 mod people;
+mod player;
 mod queue;
 mod run;
 mod scenes;
 mod source;
 mod story;
+mod template;
 #[cfg(test)]
 mod tests;
 
-use motmot_core::Timestamp;
-
 pub(crate) use run::run;
-
-/// What the bank promises its customers.
-const STRATEGY: &str = include_str!("../../../../examples/demo/strategy.yaml");
-
-/// The demo's clock.
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}

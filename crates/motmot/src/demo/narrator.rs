@@ -3,19 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use motmot_core::strategy::Severity;
+use motmot_core::touchpoint::Audience;
 use motmot_core::{Moment, Timestamp};
 use motmot_desk::Change;
 
+use super::dial::Dial;
 use super::people::Customer;
 use crate::output::Paint;
 
 /// What `--check` demands.
-pub(crate) const KINDS_WANTED: usize = 8;
-/// What `--check` demands.
 pub(crate) const RECOVERED_WANTED: usize = 3;
-
-/// The bank opens at nine, and a second stands for a minute.
-const OPENING_MINUTES: i64 = 9 * 60;
 
 /// What became of the moments of one rule.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +26,7 @@ struct Counts {
 /// Knows who is who, and what has been told.
 #[derive(Debug)]
 pub(crate) struct Narrator {
-    opened_at: Timestamp,
+    dial: Dial,
     customers: BTreeMap<String, Customer>,
     paint: Paint,
     counts: BTreeMap<String, Counts>,
@@ -40,10 +37,10 @@ pub(crate) struct Narrator {
 }
 
 impl Narrator {
-    /// For a bank that opened at `opened_at`.
-    pub(crate) fn new(opened_at: Timestamp, paint: Paint) -> Self {
+    /// For a service whose instants are told by `dial`.
+    pub(crate) fn new(dial: Dial, paint: Paint) -> Self {
         Self {
-            opened_at,
+            dial,
             customers: BTreeMap::new(),
             paint,
             counts: BTreeMap::new(),
@@ -53,9 +50,9 @@ impl Narrator {
         }
     }
 
-    /// The bank opens; clocks are told from here.
+    /// The service opens; clocks are told from here.
     pub(crate) fn open(&mut self, opened_at: Timestamp) {
-        self.opened_at = opened_at;
+        self.dial = self.dial.opened(opened_at);
     }
 
     /// More people whose names may be told.
@@ -64,8 +61,8 @@ impl Narrator {
     }
 
     /// Whether enough has happened for `--check`.
-    pub(crate) fn has_shown_enough(&self) -> bool {
-        self.kinds.len() >= KINDS_WANTED && self.recovered >= RECOVERED_WANTED
+    pub(crate) fn has_shown(&self, kinds: usize) -> bool {
+        self.kinds.len() >= kinds && self.recovered >= RECOVERED_WANTED
     }
 
     /// Takes a change in, and says what should be printed about it.
@@ -78,7 +75,7 @@ impl Narrator {
     fn words(&self, change: Change, moment: &Moment<'_>) -> Option<String> {
         let paint = self.paint;
         let who = self.who(moment);
-        let head = |at: Timestamp, word: String| format!("{}  {word} {}: {who}", self.clock(at), paint.bold(&moment.title));
+        let head = |at: Timestamp, word: String| format!("{}  {word} {}: {who}", self.dial.clock(at), paint.bold(&moment.title));
         Some(match change {
             Change::Raised => {
                 let word = format!("{:<9}", moment.severity.name().to_uppercase());
@@ -86,11 +83,11 @@ impl Narrator {
                     Severity::Page | Severity::Critical => paint.red(&word),
                     Severity::Warning | Severity::Info => paint.yellow(&word),
                 };
-                format!("{}\n       {}", head(moment.raised_at, word), paint.faint(&details(moment)))
+                format!("{}\n       {}", head(moment.raised_at, word), paint.faint(&self.details(moment)))
             }
             Change::Recovered => {
                 let at = moment.recovered_at.unwrap_or(moment.raised_at);
-                format!("{}, {} late", head(at, paint.green("recovered")), minutes(at.since(moment.raised_at)))
+                format!("{}, {} late", head(at, paint.green("recovered")), self.dial.duration(at.since(moment.raised_at)))
             }
             Change::Expired => head(moment.expires_at, paint.faint("lost     ")),
             Change::Retracted => head(moment.raised_at, paint.faint("withdrawn")),
@@ -122,8 +119,8 @@ impl Narrator {
 
     /// The closing summary.
     pub(crate) fn summary(&self, now: Timestamp) -> String {
-        let lasted = minutes(now.since(self.opened_at));
-        let mut lines = vec![format!("\nThe bank was open for {lasted}. Critical moments, by rule:\n")];
+        let lasted = self.dial.open_for(now);
+        let mut lines = vec![format!("\nIt was open for {lasted}. Critical moments, by rule:\n")];
         lines.push(self.paint.faint("  rule                   kind             raised  recovered  lost"));
         for (rule, counts) in &self.counts {
             let Counts { kind, raised, recovered, ended } = counts;
@@ -135,11 +132,9 @@ impl Narrator {
         open.sort();
         if !open.is_empty() {
             lines.push(format!("Still open, the oldest first ({} in all):", open.len()));
-            lines.extend(
-                open.iter()
-                    .take(5)
-                    .map(|(since, words)| format!("  since {} ({}) {words}", self.clock(*since), minutes(now.since(*since)))),
-            );
+            lines.extend(open.iter().take(5).map(|(since, words)| {
+                format!("  since {} ({}) {words}", self.dial.clock(*since), self.dial.duration(now.since(*since)))
+            }));
         }
         lines.join("\n")
     }
@@ -147,38 +142,33 @@ impl Narrator {
     fn who(&self, moment: &Moment<'_>) -> String {
         let name = match self.customers.get(moment.key.as_str()) {
             Some(Customer { name: Some(name), .. }) => name.as_str(),
+            _ if moment.audience == Audience::Internal => moment.key.as_str(),
             _ => "somebody who gave no name",
         };
-        let vip = if moment.segment.as_str() == "vip" { " (VIP)" } else { "" };
-        format!("{name}{vip}, {}, {}", moment.channel, moment.site)
+        let segment = match moment.segment.as_str() {
+            "vip" => " (VIP)".to_owned(),
+            "regular" => String::new(),
+            other => format!(" ({other})"),
+        };
+        format!("{name}{segment}, {}, {}", moment.channel, moment.site)
     }
 
-    fn clock(&self, at: Timestamp) -> String {
-        let minutes = OPENING_MINUTES + at.since(self.opened_at).div_euclid(1_000);
-        format!("{:02}:{:02}", minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60))
+    /// How long, how long was promised, what would help, and whose it is.
+    fn details(&self, moment: &Moment<'_>) -> String {
+        let mut parts = Vec::new();
+        match (moment.kind.as_str(), moment.limit) {
+            ("vicious_circle", Some(_)) => {}
+            ("handoffs", Some(limit)) => parts.push(format!("at most {limit} persons were promised")),
+            (_, Some(limit)) if limit > 0 => parts.push(format!("{} were promised", self.dial.duration(limit))),
+            _ => {}
+        }
+        if !moment.recovers_by.is_empty() {
+            parts.push(format!("would save it: {}", moment.recovers_by));
+        }
+        parts.push(format!("owed to {}, {}", moment.side, moment.dimension));
+        parts.push(format!("told to {}", moment.owner));
+        parts.join(" · ")
     }
-}
-
-/// How long, how long was promised, what would help, and whose it is.
-fn details(moment: &Moment<'_>) -> String {
-    let mut parts = Vec::new();
-    match (moment.kind.as_str(), moment.limit) {
-        ("handoffs", Some(limit)) => parts.push(format!("at most {limit} persons were promised")),
-        (_, Some(limit)) if limit > 0 => parts.push(format!("{} were promised", minutes(limit))),
-        _ => {}
-    }
-    if !moment.recovers_by.is_empty() {
-        parts.push(format!("would save it: {}", moment.recovers_by));
-    }
-    parts.push(format!("owed to {}, {}", moment.side, moment.dimension));
-    parts.push(format!("told to {}", moment.owner));
-    parts.join(" · ")
-}
-
-/// A duration of the demo as one of the bank: a second stands for a minute.
-fn minutes(millis: i64) -> String {
-    let minutes = (millis.max(0) + 500) / 1_000;
-    if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
 }
 
 #[cfg(test)]
@@ -187,7 +177,7 @@ mod tests {
     use motmot_core::Text;
     use motmot_core::moment::MomentState;
     use motmot_core::strategy::{Dimension, Paging, Side};
-    use motmot_core::touchpoint::{Audience, Stage};
+    use motmot_core::touchpoint::Stage;
 
     const OPENED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -231,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_moment_is_told_with_name_promise_and_mend_and_its_recovery_with_its_delay() {
-        let mut narrator = Narrator::new(OPENED, Paint::none());
+        let mut narrator =
+            Narrator::new(Dial::new(OPENED, chrono::NaiveDate::default().and_hms_opt(9, 0, 0).unwrap(), 60), Paint::none());
         narrator.meet(BTreeMap::from([(
             "C-1".to_owned(),
             Customer { key: "C-1".to_owned(), name: Some("Ada Keller".to_owned()), vip: true },
@@ -246,6 +237,6 @@ mod tests {
         let recovered = narrator.tell(Change::Recovered, &moment(65, Some(72))).unwrap();
         assert_eq!(recovered, "10:12  recovered Waits too long: Ada Keller (VIP), phone, call-centre, 7 min late");
         assert!(narrator.summary(OPENED.plus(75_000)).contains("Raised: 1 moments, of kinds: 1. Recovered: 1."));
-        assert!(!narrator.has_shown_enough());
+        assert!(!narrator.has_shown(1));
     }
 }

@@ -24,10 +24,14 @@ impl Chance {
         low.saturating_add(i64::try_from(self.next() % span).unwrap_or_default())
     }
 
+    /// A position in a list of that length.
+    pub(super) fn below(&mut self, length: usize) -> usize {
+        usize::try_from(self.between(0, i64::try_from(length).unwrap_or(1).max(1) - 1)).unwrap_or_default()
+    }
+
     /// One of a list.
     pub(super) fn pick(&mut self, list: &[&'static str]) -> &'static str {
-        let at = usize::try_from(self.between(0, i64::try_from(list.len()).unwrap_or(1) - 1)).unwrap_or_default();
-        list.get(at).copied().unwrap_or_default()
+        list.get(self.below(list.len())).copied().unwrap_or_default()
     }
 }
 

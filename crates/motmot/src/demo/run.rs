@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use motmot_core::{Strategy, Timestamp};
+use motmot_core::Strategy;
 use motmot_desk::{DeskConfig, Transition};
 use motmot_stream::{InputTimestamps, TopicNames, WorkerConfig};
 use motmot_wire::Reader;
@@ -14,9 +14,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::broker::Broker;
-use super::narrator::{KINDS_WANTED, Narrator, RECOVERED_WANTED};
+use super::example::Play;
+use super::narrator::{Narrator, RECOVERED_WANTED};
 use super::source::Source;
-use super::{STRATEGY, now};
 use crate::cli::{Demo, Settings};
 use crate::config::{Config, Origin};
 use crate::failure::AlreadyTold;
@@ -33,24 +33,26 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn run(settings: &Settings, arguments: Demo) -> anyhow::Result<()> {
     let config = settings.load_quietly()?;
     let paint = Paint::for_stdout();
-    let strategy = Arc::new(Strategy::load("examples/demo/strategy.yaml", STRATEGY)?);
+    let play = Arc::new(arguments.example.map_or_else(|| Ok(Play::morning()), Play::example)?);
+    let strategy = Arc::new(Strategy::load(play.path, play.strategy)?);
     let runtime = lifecycle::runtime()?;
     let listener = runtime.block_on(bind(&config))?;
     let topics = TopicNames::default();
     let broker = Broker::start(&topics)?;
     let folder = tempfile::tempdir().context("the demo needs a temporary folder; is TMPDIR writable?")?;
-    output::line(greeting(&paint, &http::address(&listener)?.to_string(), &broker.address()))?;
+    output::line(greeting(&play, &paint, &http::address(&listener)?.to_string(), &broker.address()))?;
 
     let (lines, heard) = unbounded_channel();
-    // The bank opens when everybody is there; until then no touchpoint is sent, so none is told.
-    let narrator = Arc::new(Mutex::new(Narrator::new(now(), paint)));
+    // The service opens when everybody is there; until then no touchpoint is sent, so none is told.
+    let narrator = Arc::new(Mutex::new(Narrator::new(play.dial, paint)));
     let mut service = Service::new("demo", &strategy)?;
-    service.start_worker(worker(&broker, &topics, folder.path()), Arc::clone(&strategy), STRATEGY.to_owned(), Reader::new())?;
+    let worker = worker(&broker, &topics, folder.path(), &play);
+    service.start_worker(worker, Arc::clone(&strategy), play.strategy.to_owned(), Reader::new())?;
     let desk = DeskConfig { brokers: broker.address(), topic: topics.moments.clone(), ..DeskConfig::default() };
     service.start_desk(desk, strategy, observer(Arc::clone(&narrator), lines))?;
     let ready = service.readiness();
     let source = Source::new(&broker.address(), &topics.touchpoints)?;
-    let shared = Arc::clone(&narrator);
+    let (shared, playing) = (Arc::clone(&narrator), Arc::clone(&play));
     let enough = service.run(&runtime, listener, async move {
         let signal = lifecycle::signal_received();
         tokio::pin!(signal);
@@ -58,14 +60,17 @@ pub(crate) fn run(settings: &Settings, arguments: Demo) -> anyhow::Result<()> {
             ready = wait_until(|| ready.iter().all(|(_, ready)| ready().is_ok())) => ready?,
             signal = &mut signal => return signal.map(|_| false),
         }
-        let opened_at = now();
-        locked(&shared).open(opened_at);
-        play(source, arguments, opened_at, shared, heard, signal).await
+        locked(&shared).open(playing.clock.now());
+        playing.clock.start();
+        play_out(source, playing, arguments, shared, heard, signal).await
     })?;
-    let summary = locked(&narrator).summary(now());
+    let summary = locked(&narrator).summary(play.clock.now());
     output::line(summary)?;
     if arguments.check && !enough {
-        output::line(format!("\nThe check failed: {KINDS_WANTED} kinds and {RECOVERED_WANTED} recoveries were wanted."))?;
+        output::line(format!(
+            "\nThe check failed: {} kinds and {RECOVERED_WANTED} recoveries were wanted.",
+            play.kinds_wanted()
+        ))?;
         return Err(AlreadyTold.into());
     }
     Ok(())
@@ -79,12 +84,13 @@ async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     }
 }
 
-fn worker(broker: &Broker, topics: &TopicNames, folder: &std::path::Path) -> WorkerConfig {
+fn worker(broker: &Broker, topics: &TopicNames, folder: &std::path::Path, play: &Play) -> WorkerConfig {
     let mut config = WorkerConfig::new(broker.address(), "demo");
     config.topics = topics.clone();
     // The mock cluster has no clock of its own.
     config.input_timestamps = InputTimestamps::Producer;
     config.is_mock_cluster = true;
+    config.clock = play.clock.clone();
     config.shards = 1;
     config.store = folder.join("store");
     config.block_cache_bytes = 16 << 20;
@@ -103,10 +109,10 @@ fn observer(narrator: Arc<Mutex<Narrator>>, lines: UnboundedSender<String>) -> i
 }
 
 /// Plays and prints until the time is over, Ctrl-C comes, or a check has seen enough; whether enough was seen.
-async fn play(
+async fn play_out(
     source: Source,
+    play: Arc<Play>,
     arguments: Demo,
-    opened_at: Timestamp,
     narrator: Arc<Mutex<Narrator>>,
     mut lines: UnboundedReceiver<String>,
     mut signal: Pin<&mut impl Future<Output = anyhow::Result<&'static str>>>,
@@ -114,8 +120,11 @@ async fn play(
     let seconds = arguments.seconds.or(arguments.check.then_some(CHECK_SECONDS));
     let (stopper, stop) = lifecycle::stop();
     let people = Arc::clone(&narrator);
-    let mut playing =
-        tokio::spawn(source.play(arguments.seed, opened_at, move |customers| locked(&people).meet(customers), stop));
+    let service = Arc::clone(&play);
+    let mut playing = tokio::spawn(async move {
+        let opened_at = service.clock.now();
+        source.play(&service, arguments.seed, opened_at, move |customers| locked(&people).meet(customers), stop).await
+    });
     let time_is_over = async {
         match seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -130,7 +139,7 @@ async fn play(
             signal = &mut signal => { signal?; break; }
             played = &mut playing => { played??; }
         }
-        if arguments.check && locked(&narrator).has_shown_enough() {
+        if arguments.check && locked(&narrator).has_shown(play.kinds_wanted()) {
             break;
         }
     }
@@ -138,7 +147,7 @@ async fn play(
     if !playing.is_finished() {
         playing.await??;
     }
-    let enough = locked(&narrator).has_shown_enough();
+    let enough = locked(&narrator).has_shown(play.kinds_wanted());
     Ok(enough)
 }
 
@@ -157,16 +166,18 @@ fn locked(narrator: &Mutex<Narrator>) -> std::sync::MutexGuard<'_, Narrator> {
     narrator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn greeting(paint: &Paint, address: &str, broker: &str) -> String {
+fn greeting(play: &Play, paint: &Paint, address: &str, broker: &str) -> String {
     let bold = |text: &str| paint.bold(text);
     format!(
         "{title}\n\n  \
-         A simulated service (phone, branch, chat) sends touchpoints to a Kafka broker inside this process; motmot's\n  \
-         worker reconstructs every customer's service cycle and flags the critical moments of truth; its desk follows\n  \
-         them. One second here is one minute in the bank. The promises: examples/demo/strategy.yaml\n\n  \
+         A simulated service sends touchpoints to a Kafka broker inside this process; motmot's worker reconstructs every\n  \
+         customer's service cycle and flags the critical moments of truth; its desk follows them. One second here is\n  \
+         {second} there. The promises: {path}\n\n  \
          metrics   {metrics}\n  readiness {ready}\n  broker    {broker}\n\n  \
-         Ctrl-C closes the bank.\n",
-        title = bold("A morning in a bank"),
+         Ctrl-C ends it.\n",
+        title = bold(&play.title),
+        second = play.second,
+        path = play.path,
         metrics = bold(&format!("http://{address}/metrics")),
         ready = bold(&format!("http://{address}/readyz")),
     )

@@ -1,4 +1,4 @@
-//! Plays the simulated morning: each touchpoint goes to the input topic at the instant at which it occurs.
+//! Plays the simulated service: each touchpoint goes to the input topic at the instant at which it occurs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use motmot_wire::Writer;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use super::morning::{STRETCH_MS, stretch};
+use super::example::Play;
 use super::people::Customer;
 use super::story::Event;
 use crate::lifecycle::Stop;
@@ -36,6 +36,7 @@ impl Source {
     /// Plays until the demo is to stop. `meet` hears of the customers before they come.
     pub(super) async fn play(
         mut self,
+        play: &Play,
         seed: u64,
         opened_at: Timestamp,
         meet: impl Fn(BTreeMap<String, Customer>),
@@ -48,17 +49,16 @@ impl Source {
         let mut pending: Vec<Event> = Vec::new();
         let mut starts_at = opened_at;
         loop {
-            let next = stretch(seed, number, starts_at);
+            let next = play.stretch(seed, number, starts_at);
             meet(next.customers);
             pending.extend(next.events);
             pending.sort_by_key(|event| event.touchpoint.occurred_at);
-            starts_at = starts_at.plus(STRETCH_MS);
+            starts_at = starts_at.plus(play.stretch_ms);
             number += 1;
             let later = pending.split_off(pending.partition_point(|event| event.touchpoint.occurred_at < starts_at));
             for event in std::mem::replace(&mut pending, later) {
-                let wait = u64::try_from(event.touchpoint.occurred_at.since(super::now())).unwrap_or_default();
                 tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(wait)) => self.send(&event).await?,
+                    () = tokio::time::sleep(play.clock.wait_until(event.touchpoint.occurred_at)) => self.send(&event).await?,
                     () = &mut stopped => return Ok(()),
                 }
             }
@@ -69,6 +69,7 @@ impl Source {
         let mut value = Vec::new();
         self.writer.touchpoint(&event.touchpoint, &mut value)?;
         let record = FutureRecord::to(&self.topic).key(&event.key).payload(&value);
+        let record = record.timestamp(event.touchpoint.occurred_at.as_millis());
         let sent = self.producer.send(record, Duration::from_secs(5)).await;
         sent.map(drop).map_err(|(error, _)| error).context("the demo's broker did not take a touchpoint")
     }

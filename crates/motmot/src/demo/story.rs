@@ -1,6 +1,6 @@
 //! One customer's service cycle, told touchpoint by touchpoint.
 
-use motmot_core::touchpoint::{Actor, ActorKind, Audience, Initiator, Intent, Outcome, Promise, Stage};
+use motmot_core::touchpoint::{Actor, ActorKind, Intent, Outcome, Promise, Stage};
 use motmot_core::{Text, Timestamp, Touchpoint};
 
 use super::people::Customer;
@@ -69,34 +69,17 @@ impl Story {
         };
         let text = |text: &str| Text::owned(text.to_owned());
         let number = self.events.len() + 1;
-        let touchpoint = Touchpoint {
-            event_id: Text::owned(format!("{}-{}-{number}", self.customer.key, self.place.channel)),
-            occurred_at: self.start.plus(at_ms),
-            seq: None,
-            customer_id: self.customer.name.is_some().then(|| text(&self.customer.key)),
-            cycle_id: self.cycle_id.as_deref().map(text),
-            stage,
-            intent: Some(Intent::Request),
-            initiated_by: Initiator::Customer,
-            channel: Text::borrowed(self.place.channel),
-            site: Text::borrowed(self.place.site),
-            team: Some(Text::borrowed(self.place.team)),
-            actor: Some(Actor { kind, id: Some(Text::borrowed(id)), named }),
-            need: (stage != Stage::Greeting && stage != Stage::Farewell).then(|| Text::borrowed(self.need)),
-            outcome,
-            segment: Some(Text::borrowed(if self.customer.vip { "vip" } else { "regular" })),
-            audience: Audience::External,
-            serves: None,
-            waited_ms: None,
-            announced_wait_ms: None,
-            rating: None,
-            sentiment: None,
-            promises: Vec::new(),
-            kept_promises: Vec::new(),
-            added_value: Vec::new(),
-            door_open: (stage == Stage::Farewell).then_some(outcome != Outcome::Unmet),
-            attributes: Vec::new(),
-        };
+        let event_id = format!("{}-{}-{number}", self.customer.key, self.place.channel);
+        let at = self.start.plus(at_ms);
+        let mut touchpoint = Touchpoint::new(event_id, at, stage, outcome, self.place.channel, self.place.site);
+        touchpoint.customer_id = self.customer.name.is_some().then(|| text(&self.customer.key));
+        touchpoint.cycle_id = self.cycle_id.as_deref().map(text);
+        touchpoint.intent = Some(Intent::Request);
+        touchpoint.team = Some(Text::borrowed(self.place.team));
+        touchpoint.actor = Some(Actor { kind, id: Some(Text::borrowed(id)), named });
+        touchpoint.need = (stage != Stage::Greeting && stage != Stage::Farewell).then(|| Text::borrowed(self.need));
+        touchpoint.segment = Some(Text::borrowed(if self.customer.vip { "vip" } else { "regular" }));
+        touchpoint.door_open = (stage == Stage::Farewell).then_some(outcome != Outcome::Unmet);
         // Not `last_mut`: `push` then cannot be followed by an absent last.
         let at = self.events.len();
         self.events.push(Event { key: self.customer.key.clone(), touchpoint });

@@ -35,9 +35,8 @@ impl Repeat {
             return;
         }
         let (rule, within) = (rule_key(moving.rule), within_ms.of(cycle.segment));
-        let earlier = cycle.known.contacts.iter().filter(|other| {
-            other.rule == rule && (other.at, &*other.id) < (contact.at, cycle.id) && contact.at.since(other.at) <= within
-        });
+        let contacts = cycle.known.contacts.iter();
+        let earlier = contacts.filter(|other| other.rule == rule && contact.at.since(other.at) <= within);
         let shown = |other: &Contact| if *same_need { moving.common_need_at(other) } else { Some(contact.at) };
         let repeated = earlier.filter_map(|other| Some((shown(other)?, other.at)));
         let Some((shown_at, since)) = repeated.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return };

@@ -26,7 +26,6 @@ pub(super) use reopened::Carried;
 #[derive(Clone, Copy)]
 pub(super) struct CycleView<'a> {
     pub(super) strategy: &'a Strategy,
-    pub(super) id: &'a str,
     pub(super) instance: i32,
     pub(super) fold: &'a Fold,
     pub(super) touchpoints: &'a Touchpoints,
@@ -236,8 +235,8 @@ impl Memory {
             OfKind::Promises(memory) => memory.opportunities(&moving, out),
             OfKind::Abandoned(memory) => memory.opportunities(&moving, out),
             OfKind::Handoffs(memory) => memory.opportunities(&moving, out),
-            OfKind::OutOfOrder(memory) => memory.opportunities(&moving, out),
-            OfKind::Reopened(memory) => memory.opportunities(&moving, out),
+            OfKind::OutOfOrder(memory) => memory.opportunities(out),
+            OfKind::Reopened(memory) => memory.opportunities(out),
             OfKind::Repeat(memory) => memory.opportunities(&moving, out),
             OfKind::Answers(memory) => memory.opportunities(&moving, out),
         }

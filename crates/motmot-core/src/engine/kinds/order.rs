@@ -52,7 +52,7 @@ pub(super) struct OutOfOrder {
 }
 
 impl OutOfOrder {
-    pub(super) fn opportunities(&self, _: &Moving<'_>, out: &mut Vec<Opportunity>) {
+    pub(super) fn opportunities(&self, out: &mut Vec<Opportunity>) {
         out.extend(self.early.map(Opportunity::at));
     }
 

@@ -47,7 +47,10 @@ impl Reopened {
         let carried = carried(moving.cycle, moving.rule);
         let reopened = match carried {
             Some(Carried { done: true, .. }) => None,
-            Some(carried) => self.first_by.map(|mark| (mark, carried.after)),
+            Some(carried) => self.first_by.map(|mark| {
+                let own = self.after.iter().take_while(|after| after.index < mark.index).last();
+                (mark, own.map_or(carried.after, |after| after.at))
+            }),
             None => self.by,
         };
         let Some((anchor, since)) = reopened else { return };
@@ -62,9 +65,9 @@ impl Reopened {
         Some(Carried { rule: rule_key(rule), after, done: flagged || before.is_some_and(|carried| carried.done) })
     }
 
-    pub(super) fn opportunities(&self, moving: &Moving<'_>, out: &mut Vec<Opportunity>) {
-        let returned = carried(moving.cycle, moving.rule).and(self.first_by);
-        out.extend(returned.or(self.after.first().copied()).map(Opportunity::at));
+    pub(super) fn opportunities(&self, out: &mut Vec<Opportunity>) {
+        // what was done before and comes back is told by its flag
+        out.extend(self.after.first().copied().map(Opportunity::at));
     }
 }
 

@@ -50,6 +50,10 @@ pub(super) fn read(id: Option<&str>, mut fields: Fields<'_>, declared: &Declared
     );
     let owner = fields.take("owner").map_or(Some(DEFAULT_OWNER), |node| short_text(node, problems));
     let runbook = fields.take("runbook").map_or(Some(None), |node| node.text(problems).map(Some));
+    if let Some(Kind::NoFollowUp { .. }) = kind {
+        let mend = "say in `by` what counts as the contact, and remove it here";
+        fields.refuse("recovers_by", "a `no_follow_up` is cleared by the contact itself", mend, problems);
+    }
     let recovers_by =
         fields.take("recovers_by").map_or(Some(None), |node| filter::read(node, Scope::Elsewhere, declared, problems).map(Some));
     let open_for = fields.take("open_for").map_or(Some(24 * HOUR_MS), |node| node.duration_within(1..=LONGEST_MS, problems));

@@ -21,7 +21,6 @@ pub(super) struct Assembled {
 
 impl Assembled {
     pub(super) fn file(&mut self, key: &str, touchpoint: &Touchpoint<'static>, stream_time: i64, strategy: &Strategy) -> Verdict {
-        self.freeze(key, stream_time, strategy);
         if let Some(known) = self.live.iter().find(|t| t.event_id == touchpoint.event_id) {
             return if same_content(known, touchpoint) { Verdict::Duplicate } else { Verdict::Conflicting };
         }
@@ -50,16 +49,16 @@ impl Assembled {
         !self.full.is_empty()
     }
 
-    /// Cycles become final in their order: one behind a living one can still be joined with it.
-    fn freeze(&mut self, key: &str, stream_time: i64, strategy: &Strategy) {
-        for cycle in assemble(key, &self.live, &self.full, strategy) {
+    /// Cycles become final in their order: one behind a living one can still be joined with it. `cycles` are those of the key.
+    pub(super) fn close(&mut self, cycles: &[Cycle], stream_time: i64, strategy: &Strategy) {
+        for cycle in cycles.iter().filter(|cycle| !cycle.identified && !cycle.closed) {
             let final_at = cycle.final_at(strategy);
             if final_at > stream_time {
                 break;
             }
             self.live.retain(|t| !cycle.touchpoints.iter().any(|c| c.event_id == t.event_id));
             self.frozen_until = self.frozen_until.max(Some(final_at));
-            self.frozen.push(cycle);
+            self.frozen.push(Cycle { closed: true, ..cycle.clone() });
         }
         self.frozen_until = self.frozen_until.filter(|until| stream_time <= until + strategy.reopen_window_ms);
     }

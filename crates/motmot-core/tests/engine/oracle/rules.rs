@@ -26,6 +26,8 @@ pub(super) struct Flag {
     pub(super) cured_at: Option<i64>,
     /// When it ends uncured.
     pub(super) expires_at: i64,
+    /// What was measured and its limit, of the kinds that look beyond one cycle.
+    pub(super) measured: Option<(i64, Option<i64>)>,
 }
 
 impl Flag {
@@ -41,45 +43,50 @@ impl Flag {
 }
 
 /// Everything that a rule looks at.
-struct Case<'c> {
-    cycle: &'c Cycle,
-    touchpoints: &'c [Touchpoint<'static>],
-    needs: Vec<Need>,
-    strategy: &'c Strategy,
-    segment: usize,
-    number: usize,
-    rule: &'c Rule,
+pub(super) struct Case<'c> {
+    pub(super) cycle: &'c Cycle,
+    pub(super) touchpoints: &'c [Touchpoint<'static>],
+    pub(super) needs: Vec<Need>,
+    pub(super) strategy: &'c Strategy,
+    pub(super) segment: usize,
+    pub(super) number: usize,
+    pub(super) rule: &'c Rule,
 }
 
-/// All moments of a cycle, by rule.
-pub(super) fn flags(cycle: &Cycle, strategy: &Strategy) -> Vec<Flag> {
+/// A case for each rule that is about the cycle's segment.
+pub(super) fn cases<'c>(cycle: &'c Cycle, strategy: &'c Strategy) -> impl Iterator<Item = Case<'c>> {
     let segment = cycle.segment(strategy);
-    let mut flags = Vec::new();
-    for (number, rule) in strategy.rules.iter().enumerate() {
-        if rule.segments & (1 << segment) != 0 {
-            let needs = needs(&cycle.touchpoints);
-            flags.extend(Case { cycle, touchpoints: &cycle.touchpoints, needs, strategy, segment, number, rule }.judge());
-        }
-    }
+    let about = strategy.rules.iter().enumerate().filter(move |(_, rule)| rule.segments & (1 << segment) != 0);
+    about.map(move |(number, rule)| {
+        let needs = needs(&cycle.touchpoints);
+        Case { cycle, touchpoints: &cycle.touchpoints, needs, strategy, segment, number, rule }
+    })
+}
+
+/// All moments of a cycle, by rule; those of `vicious_circle` follow from them, and those of `no_follow_up` from the others.
+pub(super) fn flags(cycle: &Cycle, strategy: &Strategy) -> Vec<Flag> {
+    let mut flags: Vec<Flag> = cases(cycle, strategy).flat_map(|case| case.judge()).collect();
+    let not_followed_up: Vec<Flag> = cases(cycle, strategy).filter_map(|case| case.no_follow_up(&flags)).collect();
+    flags.extend(not_followed_up);
     flags
 }
 
 /// What a deadline or a measured wait came to.
-struct Breach {
-    raised_at: i64,
-    trigger: i64,
-    cured_at: Option<i64>,
-    stopped_at: Option<i64>,
+pub(super) struct Breach {
+    pub(super) raised_at: i64,
+    pub(super) trigger: i64,
+    pub(super) cured_at: Option<i64>,
+    pub(super) stopped_at: Option<i64>,
 }
 
 impl Breach {
-    fn by_touchpoint(at: i64) -> Self {
+    pub(super) fn by_touchpoint(at: i64) -> Self {
         Self { raised_at: at, trigger: at, cured_at: None, stopped_at: None }
     }
-    fn by_deadline(due: i64) -> Self {
+    pub(super) fn by_deadline(due: i64) -> Self {
         Self { raised_at: due, trigger: due + 1, cured_at: None, stopped_at: None }
     }
-    fn cured(self, cured_at: Option<i64>) -> Self {
+    pub(super) fn cured(self, cured_at: Option<i64>) -> Self {
         Self { cured_at, ..self }
     }
 }
@@ -120,26 +127,28 @@ impl Case<'_> {
                 flagged.map(|i| self.event(i, self.matching().find(|j| *j > i && !lacks(*j)))).collect()
             }
             Kind::OutOfOrder { before } => self.out_of_order(before).into_iter().collect(),
-            Kind::Reopened { .. } | Kind::RepeatContact { .. } | Kind::NoFollowUp { .. } | Kind::ViciousCircle { .. } => {
-                Vec::new()
+            Kind::Reopened { after, by } => self.reopened(after.as_ref(), by).into_iter().collect(),
+            Kind::RepeatContact { within_ms, same_need } => {
+                self.repeat_contact(within_ms.of(self.segment), *same_need).into_iter().collect()
             }
+            Kind::NoFollowUp { .. } | Kind::ViciousCircle { .. } => Vec::new(),
         }
     }
 
-    fn at(&self, index: usize) -> i64 {
+    pub(super) fn at(&self, index: usize) -> i64 {
         self.cycle.at(index)
     }
 
     /// Touchpoints that match the rule's `where`.
-    fn matching(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn matching(&self) -> impl Iterator<Item = usize> {
         (0..self.touchpoints.len()).filter(|i| self.rule.filter.matches(&self.touchpoints[*i]))
     }
 
-    fn find(&self, wanted: impl Fn(usize, &Touchpoint<'static>) -> bool) -> Option<usize> {
+    pub(super) fn find(&self, wanted: impl Fn(usize, &Touchpoint<'static>) -> bool) -> Option<usize> {
         (0..self.touchpoints.len()).find(|i| wanted(*i, &self.touchpoints[*i]))
     }
 
-    fn due(&self, at: i64, limit: i64, business_hours: bool) -> i64 {
+    pub(super) fn due(&self, at: i64, limit: i64, business_hours: bool) -> i64 {
         if business_hours { super::business_due(self.strategy, at, limit) } else { at + limit }
     }
 
@@ -150,7 +159,7 @@ impl Case<'_> {
     }
 
     /// Makes a flag; `recovers_by` replaces the kind's own cure.
-    fn flag(&self, anchor: usize, need: Option<&Need>, promise: Option<&str>, breach: Breach) -> Flag {
+    pub(super) fn flag(&self, anchor: usize, need: Option<&Need>, promise: Option<&str>, breach: Breach) -> Flag {
         let expires_at = breach.raised_at + self.rule.open_for_ms;
         let cured_at = match &self.rule.recovers_by {
             None => breach.cured_at,
@@ -169,11 +178,12 @@ impl Case<'_> {
             trigger: breach.trigger,
             cured_at,
             expires_at: breach.stopped_at.map_or(expires_at, |stop| stop.min(expires_at)),
+            measured: None,
         }
     }
 
     /// A flag whose instant is that of its anchor.
-    fn event(&self, anchor: usize, cure: Option<usize>) -> Flag {
+    pub(super) fn event(&self, anchor: usize, cure: Option<usize>) -> Flag {
         self.flag(anchor, None, None, Breach::by_touchpoint(self.at(anchor)).cured(cure.map(|i| self.at(i))))
     }
 
@@ -293,7 +303,7 @@ impl Case<'_> {
                     continue;
                 }
                 let due = self.due(promise.due_at.as_millis(), limit, business_hours);
-                let kept = self.find(|_, t| t.kept_promises.contains(&promise.promise_id)).map(|i| self.at(i));
+                let kept = self.first_of_the_customer(|_, t| t.kept_promises.contains(&promise.promise_id));
                 if kept.is_none_or(|at| at > due) {
                     flags.push(self.flag(anchor, None, Some(&promise.promise_id), Breach::by_deadline(due).cured(kept)));
                 }

@@ -20,7 +20,7 @@ const SECOND_MS: i64 = 1000;
 const GRID_MS: i64 = 10 * SECOND_MS;
 
 /// Rules of every kind; `{L}` is a duration, `{W}` a filter for `where`.
-const RULES: [&str; 30] = [
+const RULES: [&str; 43] = [
     "kind: slow, from: {stage: fulfilment, outcome: pending}, to: {stage: fulfilment, outcome: met}, limit: {vip: 20s, regular: {L}}",
     "kind: slow, from: {stage: greeting}, to: {}, limit: {L}",
     "kind: slow, from: {}, to: {stage: [fulfilment, farewell], outcome: [met, partly_met]}, limit: {L}, {W}",
@@ -51,12 +51,34 @@ const RULES: [&str; 30] = [
     "kind: lacking, where: {stage: [greeting, farewell]}, demands: [named]",
     "kind: out_of_order, where: {stage: fulfilment}, before: {stage: need_detection}",
     "kind: out_of_order, where: {stage: verification}, before: {stage: fulfilment, outcome: met}, {R}",
+    "kind: reopened",
+    "kind: reopened, after: {stage: fulfilment}, by: {initiated_by: customer}",
+    "kind: reopened, after: {outcome: met}, by: {stage: greeting}, {R}",
+    "kind: repeat_contact, within: {L}",
+    "kind: repeat_contact, within: {vip: 20s, regular: {L}}, need: any",
+    "kind: repeat_contact, within: {L}, need: any, where: {stage: [fulfilment, verification]}, {R}",
+    "kind: no_follow_up, within: {L}",
+    "kind: no_follow_up, within: {vip: 20s, regular: {L}}, level: [failed, satisfying, added_value], hours: business",
+    "kind: no_follow_up, within: {L}, level: [basic, failed], by: {stage: verification}",
+    "kind: no_follow_up, within: {L}, {W}",
+    "kind: vicious_circle, failed: 1, of: 1, {R}",
+    "kind: vicious_circle, failed: 2, of: 2",
+    "kind: vicious_circle, failed: 2, of: 3, {W}",
 ];
 const DURATIONS: [&str; 6] = ["10s", "20s", "60s", "150s", "300s", "1000s"];
 const WHERE: [&str; 4] =
     ["where: {segment: vip}", "where: {channel: phone}", "where: {initiated_by: customer}", "where: {segment: [regular]}"];
 const RECOVERS_BY: [&str; 3] =
     ["recovers_by: {initiated_by: company}", "recovers_by: {stage: farewell}", "recovers_by: {stage: fulfilment, outcome: met}"];
+
+/// Bounds of the customer file and what a circle and the levels are.
+const CUSTOMERS: [&str; 5] = [
+    "",
+    "customer_file: {keep: 1000s}\n",
+    "customer_file: {keep: 2000s}\ncircle: {of: 2, failed: 1, satisfying: 1}\nlevels: {satisfying: {stages: [fulfilment], door_open: false, verified: false}}\n",
+    "customer_file: {cycles: 3, keep: 3000s}\nlevels: {failed: {by: page}, basic: {stages: [], dimensions: []}, satisfying: {stages: [greeting, fulfilment], rating: 2}, unforgettable: {rating: 3}}\n",
+    "customer_file: {cycles: 4, keep: 1000s}\ncircle: {of: 4, failed: 2, satisfying: 1}\nlevels: {basic: {stages: [verification, farewell], dimensions: [reliability]}, satisfying: {stages: fulfilment, verified: false}}\n",
+];
 
 /// A strategy that is shown as its text.
 #[derive(Clone)]
@@ -83,21 +105,26 @@ pub(crate) struct Bounds {
 pub(crate) fn strategy(bounds: Bounds) -> impl Arbitrary<Value = Rules> {
     let rule = (select(&RULES[..]), select(&DURATIONS[..]), select(&WHERE[..]), select(&RECOVERS_BY[..]), select(&DURATIONS[..]));
     let limits = (select(&[3_usize, 8, 1000][..]), select(&[1_usize, 3, 100][..]), select(&["0s", "10s"][..]));
+    let severity = select(&["info", "critical", "page"][..]);
+    let reopen_window = select(&["2000s", "7d"][..]);
+    let limits = (limits, (select(&CUSTOMERS[..]), reopen_window), severity);
     (vec(rule, 1..=6), limits, select(&["30s", "100s", "400s"][..]), select(&["10s", "100s", "500s"][..])).prop_map(
-        move |(rules, (touchpoints, moments, tolerance), inactivity, grace)| {
+        move |(rules, ((touchpoints, moments, tolerance), (customers, reopen_window), severity), inactivity, grace)| {
             let grace = if bounds.patient { "7d" } else { grace };
             let touchpoints = if bounds.roomy { 1000 } else { touchpoints };
             let mut text = format!(
                 "strategy: arbitrary\nsegments: [vip, regular]\ntime_zone: Europe/Berlin\n\
                  calendar: {{mon-sun: [\"00:00-07:02\", \"07:03-24:00\"]}}\n\
                  limits: {{max_touchpoints: {touchpoints}, max_moments: {moments}, clock_tolerance: {tolerance}, \
-                 allowed_skew: 60s, reopen_window: 2000s}}\n\
+                 allowed_skew: 60s, reopen_window: {reopen_window}}}\n{customers}\
                  cycles:\n  - {{where: {{channel: email}}, inactivity: 600s, grace: {grace}}}\n  \
                  - {{inactivity: {inactivity}, grace: {grace}}}\nrules:\n"
             );
             for (number, (rule, limit, filter, recovers_by, open_for)) in rules.into_iter().enumerate() {
                 let rule = rule.replace("{L}", limit).replace("{W}", filter).replace("{R}", recovers_by);
-                text.push_str(&format!("  - {{id: r{number}, dimension: reliability, open_for: {open_for}, {rule}}}\n"));
+                text.push_str(&format!(
+                    "  - {{id: r{number}, dimension: reliability, severity: {severity}, open_for: {open_for}, {rule}}}\n"
+                ));
             }
             let strategy = Strategy::load("arbitrary.yaml", &text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
             Rules(Arc::new(strategy), text)
@@ -133,6 +160,8 @@ struct Words {
     marks: (Option<i32>, Option<i8>),
     promise: Option<i64>,
     keeps: Option<u8>,
+    known: bool,
+    extras: (bool, bool),
 }
 
 fn some<T: Clone + std::fmt::Debug + 'static>(one_in: u32, values: &'static [T]) -> BoxedStrategy<Option<T>> {
@@ -158,23 +187,29 @@ fn words() -> impl Arbitrary<Value = Words> {
     let second = (
         some(5, &[0, 20, 70, 400]),
         some(6, &[0, 2, 10]),
-        (some(5, &[1, 2, 3, 5]), some(8, &[-1, 0, 1])),
-        some(5, &[-2, 1, 5, 20]),
+        (some(4, &[1, 2, 3, 5, 5]), some(8, &[-1, 0, 1])),
+        some(5, &[-2, 1, 5, 20, 150]),
         option::weighted(0.2, 0..12_u8),
+        prop_oneof![2 => Just(false), 3 => Just(true)],
+        (prop_oneof![1 => Just(false), 2 => Just(true)], prop_oneof![1 => Just(false), 2 => Just(true)]),
     );
-    (first, second).prop_map(|((need, seq, segment, email, actor, intent), (waited, announced, marks, promise, keeps))| Words {
-        need,
-        seq,
-        segment,
-        email,
-        actor,
-        intent,
-        waited,
-        announced,
-        marks,
-        promise,
-        keeps,
-    })
+    (first, second).prop_map(
+        |((need, seq, segment, email, actor, intent), (waited, announced, marks, promise, keeps, known, extras))| Words {
+            need,
+            seq,
+            segment,
+            email,
+            actor,
+            intent,
+            waited,
+            announced,
+            marks,
+            promise,
+            keeps,
+            known,
+            extras,
+        },
+    )
 }
 
 fn seed() -> impl Arbitrary<Value = Seed> {
@@ -184,7 +219,7 @@ fn seed() -> impl Arbitrary<Value = Seed> {
     let initiator = prop_oneof![4 => Just(Initiator::Customer), 1 => Just(Initiator::Company)];
     let stage = prop_oneof![2 => Just(Stage::Greeting), 2 => Just(Stage::NeedDetection), 3 => Just(Stage::Fulfilment), 2 => Just(Stage::Verification), 1 => Just(Stage::Farewell)];
     let again = option::weighted(0.15, (0..10_usize, any::<bool>()));
-    let cycle = prop_oneof![2 => Just(None), 2 => Just(Some("one")), 1 => Just(Some("two"))];
+    let cycle = prop_oneof![2 => Just(None), 2 => Just(Some("one")), 1 => Just(Some("two")), 1 => Just(Some("three"))];
     (select(&["k", "q"][..]), cycle, later, delay, (stage, outcome, initiator), words(), again)
         .prop_map(|(key, cycle, later, delay, what, words, again)| Seed { key, cycle, later, delay, what, words, again })
 }
@@ -234,13 +269,15 @@ fn record(number: usize, seed: &Seed, arrived_at: i64) -> Record {
     touchpoint.need = words.need.map(text);
     touchpoint.seq = words.seq;
     touchpoint.segment = words.segment.map(text);
-    touchpoint.customer_id = words.segment.map(text);
+    touchpoint.customer_id = if words.known { Some(text(seed.key)) } else { words.segment.map(text) };
     touchpoint.channel = text(if words.email { "email" } else { "phone" });
     touchpoint.actor = words.actor.map(|(kind, id, named)| Actor { kind, id: id.map(text), named });
     touchpoint.intent = words.intent;
     touchpoint.waited_ms = words.waited.map(|seconds| seconds * SECOND_MS);
     touchpoint.announced_wait_ms = words.announced.map(|steps| steps * GRID_MS);
     touchpoint.rating = words.marks.0;
+    touchpoint.door_open = words.extras.0.then_some(true);
+    touchpoint.added_value.extend(words.extras.1.then(|| text("tip")));
     touchpoint.sentiment = words.marks.1.map(f64::from);
     if let Some(steps) = words.promise {
         let kind = text(if steps > 1 { "call_back" } else { "delivery" });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use motmot_core::cycle::{CycleRecord, CycleState};
+use motmot_core::cycle::{CycleRecord, CycleState, Judgement, VerdictRecord};
 use motmot_core::engine::Sink;
 use motmot_core::moment::{Moment, MomentState};
 
@@ -64,6 +64,8 @@ say_as_display!(
     motmot_core::Timestamp,
     motmot_core::moment::MomentState,
     motmot_core::cycle::CycleState,
+    motmot_core::cycle::Level,
+    motmot_core::cycle::Circle,
     motmot_core::touchpoint::Stage,
     motmot_core::touchpoint::Outcome,
     motmot_core::touchpoint::Audience,
@@ -83,7 +85,16 @@ pub(crate) fn moment_row(moment: &Moment<'_>) -> Row {
         "anchor_at": moment.anchor_at, "raised_at": moment.raised_at, "recovered_at": moment.recovered_at,
         "expires_at": moment.expires_at, "severity": moment.severity, "dimension": moment.dimension, "side": moment.side,
         "page": moment.page, "truncated": moment.truncated,
+        "measured": moment.observed.filter(|_| BEYOND_ONE_CYCLE.contains(&moment.kind.as_str())).map(|observed| measured_words(observed, moment.limit)),
     }
+}
+
+/// Kinds whose measures the oracle works out too.
+const BEYOND_ONE_CYCLE: [&str; 3] = ["reopened", "repeat_contact", "vicious_circle"];
+
+/// What was measured, and against which limit.
+pub(crate) fn measured_words(observed: i64, limit: Option<i64>) -> String {
+    format!("{observed} of {}", limit.say())
 }
 
 /// A cycle's row.
@@ -98,13 +109,29 @@ pub(crate) fn cycle_row(cycle: &CycleRecord<'_>) -> Row {
     });
     let touchpoints = cycle.touchpoints.iter().map(|t| t.event_id.as_str());
     let moments = cycle.moments.iter().map(|m| format!("{} {} {}", m.rule, m.state, m.moment_id));
+    let verdicts = cycle.verdicts.iter().map(|v| verdict_words(&v.rule, v.need.as_deref(), v.judgement));
     row! {
         "key": cycle.key, "instance": cycle.instance, "state": cycle.state, "final": cycle.is_final, "customer_id": cycle.customer_id,
         "segment": cycle.segment, "audience": cycle.audience, "site": cycle.site, "channel": cycle.channel,
         "opened_at": cycle.opened_at, "closed_at": cycle.closed_at, "final_at": cycle.final_at, "outcome": cycle.outcome,
-        "truncated": cycle.truncated, "needs": needs.collect::<Vec<_>>().join("; "),
+        "truncated": cycle.truncated, "serves": cycle.serves,
+        "verdict_details": cycle.verdicts.iter().map(verdict_details).collect::<Vec<_>>().join("; "), "needs": needs.collect::<Vec<_>>().join("; "),
         "touchpoints": touchpoints.collect::<Vec<_>>().join(" "), "moments": moments.collect::<Vec<_>>().join("; "),
+        "level": cycle.level, "customer_file": cycle.customer_file, "circle": cycle.circle,
+        "verdicts": verdicts.collect::<Vec<_>>().join("; "),
     }
+}
+
+/// One verdict in a cycle's row.
+pub(crate) fn verdict_words(rule: &str, need: Option<&str>, judgement: Judgement) -> String {
+    format!("{rule} {} {judgement}", need.unwrap_or("-"))
+}
+
+/// One verdict with all that a script may expect of it.
+fn verdict_details(verdict: &VerdictRecord<'_>) -> String {
+    let VerdictRecord { rule, need, judgement, observed, limit, .. } = verdict;
+    let at = verdict.at.as_millis();
+    format!("{rule} {} {judgement} {} {} {at} {}", need.say(), observed.say(), limit.say(), verdict.stage)
 }
 
 /// One need in a cycle's row.

@@ -5,7 +5,7 @@ use crate::cycle::Level;
 use crate::strategy::load::customer::{MAX_CIRCLE, at_most_of, count};
 use crate::strategy::load::filter::{self, some_of, words};
 use crate::strategy::{Filter, Kind, PerSegment, Set};
-use crate::time::words_of_millis;
+use crate::time::exact_words_of_millis;
 use crate::touchpoint::Initiator;
 
 /// Three in a row may make a lost customer.
@@ -71,7 +71,7 @@ impl Parameters<'_, '_, '_> {
         let keep = self.values.declared.file.keep_ms;
         let longest = within.0.iter().copied().max().unwrap_or_default();
         if longest > keep {
-            let (longest, keep) = (words_of_millis(longest), words_of_millis(keep));
+            let (longest, keep) = (exact_words_of_millis(longest), exact_words_of_millis(keep));
             let message = format!("the customer file forgets a cycle after {keep}, before the {longest} of `within` are over");
             let mend = format!("write `keep: {longest}` or more in `customer_file`, or a shorter `within`");
             self.problems.report(node.place, message, mend);

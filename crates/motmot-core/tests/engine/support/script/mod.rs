@@ -1,15 +1,12 @@
 //! Scripts: what happened to a customer, line by line, and what motmot says to it.
 //!
 //! A script is a text file that a service manager can read and write; `scripts/README.txt` explains the words. [`parse`] reads
-//! one, [`run`] plays it.
+//! one; `play` plays it through the engine and the oracle, `tests/tests/concepts_live.rs` through a worker and a replay.
 
 mod parse;
-mod play;
-mod story;
-mod words;
+pub(crate) mod words;
 
-pub(crate) use parse::{blank, parse};
-pub(crate) use play::run;
+pub(crate) use parse::{blank, parse, read};
 
 use motmot_core::Touchpoint;
 
@@ -30,6 +27,10 @@ pub(crate) struct Scenario {
     pub(crate) day: i64,
     /// Whether cycles are told, too, not only moments.
     pub(crate) with_cycles: bool,
+    /// Whether the verdicts of final cycles are told in the end.
+    pub(crate) with_verdicts: bool,
+    /// Whether a moment is told with whom it is owed to, and with its dimension.
+    pub(crate) with_sides: bool,
     /// Whether all orders of arrival must come to the same end.
     pub(crate) any_order: bool,
     /// What happens.
@@ -54,6 +55,18 @@ pub(crate) enum Action {
     Clock(i64),
     /// A record arrives that carries no touchpoint.
     DeadLetter(i64),
+    /// Every deadline runs out; what is expected is all that the tables hold then, not what was told.
+    End(i64),
+}
+
+impl Action {
+    /// When it happens, in ms.
+    pub(crate) fn at(&self) -> i64 {
+        match self {
+            Self::Clock(at) | Self::DeadLetter(at) | Self::End(at) => *at,
+            Self::Arrival(arrival) => arrival.arrived_at,
+        }
+    }
 }
 
 /// A touchpoint that arrives.
@@ -63,6 +76,8 @@ pub(crate) struct Arrival {
     pub(crate) key: String,
     /// When it arrives, in ms.
     pub(crate) arrived_at: i64,
+    /// Whether the key is the customer's; else it is the cycle's.
+    pub(crate) known: bool,
     /// What it says.
     pub(crate) touchpoint: Touchpoint<'static>,
 }

@@ -3,13 +3,13 @@
 const DAY_MS: i64 = 86_400_000;
 
 /// A day (`2026-03-02`) in ms since 1970.
-pub(super) fn day(text: &str) -> Option<i64> {
+pub(crate) fn day(text: &str) -> Option<i64> {
     let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis())
 }
 
 /// An instant: `09:00`, `09:00:10`, `09:00:10.250`, with or without a day before it.
-pub(super) fn instant(text: &str, today: i64) -> Option<i64> {
+pub(crate) fn instant(text: &str, today: i64) -> Option<i64> {
     match text.trim().split_once(' ') {
         Some((date, clock)) => Some(day(date)? + time_of_day(clock.trim())?),
         None => Some(today + time_of_day(text.trim())?),
@@ -25,7 +25,7 @@ fn time_of_day(text: &str) -> Option<i64> {
 }
 
 /// An instant in the shortest words, with the day where it is not `today`.
-pub(super) fn instant_words(millis: i64, today: i64) -> String {
+pub(crate) fn instant_words(millis: i64, today: i64) -> String {
     let date = chrono::DateTime::from_timestamp_millis(millis).unwrap_or_default();
     let form = match (millis.rem_euclid(1000), millis.rem_euclid(60_000)) {
         (0, 0) => "%H:%M",
@@ -37,7 +37,7 @@ pub(super) fn instant_words(millis: i64, today: i64) -> String {
 }
 
 /// A duration: `90s`, `5m`, `2h`, `1d`, `500ms`.
-pub(super) fn duration(text: &str) -> Option<i64> {
+pub(crate) fn duration(text: &str) -> Option<i64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let unit = match unit {
@@ -49,4 +49,20 @@ pub(super) fn duration(text: &str) -> Option<i64> {
         _ => return None,
     };
     Some(number.parse::<i64>().ok()? * unit)
+}
+
+/// A duration, or a number of something, in the shortest words: `2m`, `1m 30s`, `3`.
+pub(crate) fn duration_words(millis: i64) -> String {
+    let mut rest = millis;
+    let mut words = Vec::new();
+    for (unit, length) in [("d", DAY_MS), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+        if rest >= length {
+            words.push(format!("{}{unit}", rest / length));
+            rest %= length;
+        }
+    }
+    if rest > 0 || words.is_empty() {
+        words.push(rest.to_string());
+    }
+    words.join(" ")
 }

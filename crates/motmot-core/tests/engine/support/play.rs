@@ -7,8 +7,8 @@ use motmot_core::engine::{NoCold, Position};
 use motmot_core::strategy::Strategy;
 use motmot_core::{Engine, Timestamp, Verdict};
 
-use super::story::told;
-use super::{Action, Scenario, Script};
+use super::script::{Action, Arrival, Scenario, Script};
+use super::story::{ends, told};
 use crate::oracle::{self, Record};
 use crate::support::tables::{Tables, difference};
 
@@ -44,7 +44,10 @@ fn play(scenario: &Scenario, strategy: &Arc<Strategy>) -> String {
         let verdict = act(&mut engine, &step.action, &mut tables);
         log.extend(record(&step.action));
         let mut found: Vec<String> = verdict.into_iter().filter(|v| *v != Verdict::Folded).map(verdict_words).collect();
-        found.extend(told(scenario, &before, &tables));
+        found.extend(match step.action {
+            Action::End(_) => ends(scenario, &tables),
+            _ => told(scenario, &before, &tables),
+        });
         let mut expected = step.expected.clone();
         expected.sort();
         let mut sorted = found.clone();
@@ -71,7 +74,7 @@ fn play(scenario: &Scenario, strategy: &Arc<Strategy>) -> String {
 
 /// Moves the clock and takes what arrives. Returns what became of a touchpoint.
 fn act(engine: &mut Engine<NoCold>, action: &Action, tables: &mut Tables) -> Option<Verdict> {
-    let (Action::Clock(at) | Action::DeadLetter(at)) = action else {
+    let (Action::Clock(at) | Action::DeadLetter(at) | Action::End(at)) = action else {
         let Action::Arrival(arrival) = action else { return None };
         let at = Timestamp::from_millis(arrival.arrived_at);
         engine.advance(at, usize::MAX, tables).expect("nothing is cold");
@@ -89,7 +92,7 @@ fn act(engine: &mut Engine<NoCold>, action: &Action, tables: &mut Tables) -> Opt
 
 fn record(action: &Action) -> Option<Record> {
     match action {
-        Action::Clock(_) => None,
+        Action::Clock(_) | Action::End(_) => None,
         Action::DeadLetter(at) => Some(Record { key: String::new(), touchpoint: None, arrived_at: *at }),
         Action::Arrival(arrival) => {
             let touchpoint = Some(arrival.touchpoint.clone());
@@ -113,15 +116,9 @@ fn verdict_words(verdict: Verdict) -> String {
 /// Lets the touchpoints arrive at once, in every order: the tables must be the same in the end.
 fn orders(scenario: &Scenario, strategy: &Arc<Strategy>) -> String {
     let actions: Vec<&Action> = scenario.steps.iter().map(|step| &step.action).collect();
-    let arrivals: Vec<&super::Arrival> =
+    let arrivals: Vec<&Arrival> =
         actions.iter().filter_map(|a| if let Action::Arrival(a) = a { Some(&**a) } else { None }).collect();
-    let end = actions
-        .iter()
-        .map(|a| match a {
-            Action::Clock(at) | Action::DeadLetter(at) => *at,
-            Action::Arrival(a) => a.arrived_at,
-        })
-        .max();
+    let end = actions.iter().map(|action| action.at()).max();
     let at = Timestamp::from_millis(arrivals.iter().map(|a| a.arrived_at).max().unwrap_or_default());
     let mut orders = Vec::new();
     permutations(&mut (0..arrivals.len()).collect(), 0, &mut orders);

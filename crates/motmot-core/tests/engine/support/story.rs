@@ -2,12 +2,12 @@
 
 use motmot_core::Timestamp;
 
-use super::words::instant_words;
-use super::{CUSTOMER, CYCLE, Scenario};
+use super::script::words::{duration_words, instant_words};
+use super::script::{CUSTOMER, CYCLE, Scenario};
 use crate::support::tables::{Row, Tables};
 
 /// What a reader of the tables learns when they go from `before` to `after`.
-pub(super) fn told(scenario: &Scenario, before: &Tables, after: &Tables) -> Vec<String> {
+pub(crate) fn told(scenario: &Scenario, before: &Tables, after: &Tables) -> Vec<String> {
     let mut lines = Vec::new();
     for (id, row) in &after.moments {
         let words = moment(scenario, row, field(row, "state"));
@@ -38,6 +38,55 @@ pub(super) fn told(scenario: &Scenario, before: &Tables, after: &Tables) -> Vec<
     lines
 }
 
+/// All that the tables hold when every deadline has run out: each moment as it ended, each cycle with its level and its customer's
+/// circle, and, if the scenario wants them, the verdicts.
+pub(crate) fn ends(scenario: &Scenario, tables: &Tables) -> Vec<String> {
+    let mut lines: Vec<String> = tables.moments.values().map(|row| moment(scenario, row, field(row, "state"))).collect();
+    for (key, row) in &tables.cycles {
+        lines.push(ended(scenario, key, row));
+        let verdicts = field(row, "verdict_details").split("; ").filter(|verdict| scenario.with_verdicts && !verdict.is_empty());
+        lines.extend(verdicts.map(|verdict| self::verdict(&name(key), verdict)));
+    }
+    lines
+}
+
+/// A final cycle: how it ended, its level, and the circle if it is not the neutral one.
+fn ended(scenario: &Scenario, key: &(String, String), row: &Row) -> String {
+    let mut words = format!("cycle{} {}", name(key), field(row, "state"));
+    words.push_str(&format!(" {}, {}", instant(scenario, row, "closed_at"), field(row, "level").replace('_', " ")));
+    match (field(row, "customer_file"), field(row, "circle")) {
+        ("false", _) => words.push_str(", in no file"),
+        (_, "neutral") => {}
+        (_, circle) => words.push_str(&format!(", {circle} circle")),
+    }
+    if !["regular", "-"].contains(&field(row, "segment")) {
+        words.push_str(&format!(", {}", field(row, "segment")));
+    }
+    if field(row, "serves") != "-" {
+        words.push_str(&format!(", serves {}", field(row, "serves")));
+    }
+    if field(row, "instance") != "1" {
+        words.push_str(&format!(", instance {}", field(row, "instance")));
+    }
+    words
+}
+
+/// A verdict of `tables::verdict_details`: rule, need, judgement, observed, limit.
+fn verdict(cycle: &str, row: &str) -> String {
+    let mut parts = row.split(' ');
+    let mut next = || parts.next().unwrap_or("-");
+    let (rule, need, judgement, observed, limit) = (next(), next(), next(), next(), next());
+    let mut words = format!("verdict{cycle} {rule} {judgement}");
+    if need != "-" {
+        words.push_str(&format!(", need {need}"));
+    }
+    let measure = |text: &str| text.parse().map_or_else(|_| "?".to_owned(), duration_words);
+    if (observed, limit) != ("-", "-") {
+        words.push_str(&format!(", {} of {}", measure(observed), measure(limit)));
+    }
+    words
+}
+
 fn field<'r>(row: &'r Row, name: &str) -> &'r str {
     row.get(name).map_or("", String::as_str)
 }
@@ -65,6 +114,9 @@ fn moment(scenario: &Scenario, row: &Row, state: &str) -> String {
         if !["-", CUSTOMER, CYCLE, "critical", "1"].contains(&value) {
             words.push_str(&format!(", {label}{value}"));
         }
+    }
+    if scenario.with_sides {
+        words.push_str(&format!(", owed to {}, {}", field(row, "side"), field(row, "dimension")));
     }
     if field(row, "truncated") == "true" {
         words.push_str(", truncated");
