@@ -151,8 +151,8 @@ impl File {
         let known = self.position(id, instance);
         if let Some(entry) = known.and_then(|position| self.entries.get_mut(position)) {
             // One that came back after it was forgotten takes the place of the first, and is not settled.
-            entry.end = None;
-            if entry.facts == facts {
+            let came_back = entry.end.take().is_some();
+            if entry.facts == facts && !came_back {
                 // another live cycle may ask for its end, which may have changed all the same
                 let others_live = self.live().nth(1).is_some();
                 self.stale |= others_live;

@@ -98,6 +98,7 @@ impl<C: Cold> Engine<C> {
         for slot in self.shelf.slots().collect::<Vec<_>>() {
             if let Some(customer) = self.shelf.customer_mut(slot) {
                 customer.file.trim(&strategy, forgotten);
+                self.shelf.touch(slot);
             }
             let is_over = match self.shelf.get(slot).map(|row| &row.body) {
                 Some(Body::Remains(remains)) => stream_time > remains.final_at.plus(strategy.reopen_window_ms),
