@@ -82,7 +82,7 @@ impl Installation {
         let (topics, name) = (&self.bench.topics, &self.bench.name);
         let config = format!(
             "[kafka]\nbrokers = \"{}\"\n[input]\ntimestamps = \"producer\"\n[topics]\ntouchpoints = \"{}\"\nmoments = \"{}\"\n\
-             cycles = \"{}\"\ndead_letters = \"{}\"\nstrategies = \"{}\"\n[worker]\ngroup = \"{name}\"\ninstance = \"w1\"\nshards = 2\n\
+             cycles = \"{}\"\ndead_letters = \"{}\"\nstrategies = \"{}\"\n[worker]\ngroup = \"{name}\"\ninstance = \"w1\"\nshards = 1\n\
              commit_interval = \"20ms\"\ncheckpoint_interval = \"300ms\"\n[http]\nlisten = \"127.0.0.1:{}\"\n[strategy]\n{source}\n",
             self.bench.kafka.brokers,
             topics.touchpoints,

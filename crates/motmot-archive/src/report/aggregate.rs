@@ -143,14 +143,19 @@ impl Grouping {
         Self { by: by.to_vec(), measures, groups: FxHashMap::default(), key: Vec::new() }
     }
 
-    fn of(&mut self, cells: &Cells) -> &mut Group {
+    /// Counts a verdict in its group.
+    fn add(&mut self, cells: &Cells, verdict: &VerdictRecord<'_>, cycle: &CycleRecord<'_>, number: u64, unit: Unit) {
+        let measured = Some(unit).filter(|_| self.measures);
         self.key.clear();
         self.key.extend(self.by.iter().map(|column| cells.get(*column)));
-        // Not `entry`: it would ask for an own key every time.
-        if !self.groups.contains_key(&*self.key) {
-            self.groups.insert(self.key.clone().into_boxed_slice(), Group::default());
+        match self.groups.get_mut(&*self.key) {
+            Some(group) => group.add(verdict, cycle, number, measured),
+            None => {
+                let mut group = Group::default();
+                group.add(verdict, cycle, number, measured);
+                self.groups.insert(self.key.as_slice().into(), group);
+            }
         }
-        self.groups.entry(self.key.clone().into_boxed_slice()).or_default()
     }
 }
 
@@ -286,8 +291,7 @@ impl Measure {
         let unit = self.known.get(&*verdict.rule).map_or(Unit::OfRule(self.cells.get(Column::Rule)), |known| known.unit);
         self.tally.add(verdict.judgement);
         for grouping in std::iter::once(&mut self.main).chain(self.extra.iter_mut().flatten()) {
-            let measured = Some(unit).filter(|_| grouping.measures);
-            grouping.of(&self.cells).add(verdict, cycle, number, measured);
+            grouping.add(&self.cells, verdict, cycle, number, unit);
         }
     }
 

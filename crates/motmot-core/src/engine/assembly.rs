@@ -196,7 +196,8 @@ impl<C: Cold> Engine<C> {
             }
             self.discard(*slot);
         }
-        old_ids.iter().filter(|id| !ids.contains(id)).for_each(|id| self.strike_out(key, id, 1));
+        // one that survives may have lost the touchpoint that names the customer
+        old_ids.iter().for_each(|id| self.strike_out(key, id, 1));
         let mut new = Vec::with_capacity(ids.len());
         for (piece, id) in pieces.into_iter().zip(&ids) {
             let mut cycle = Cycle::new(&strategy, key, id, 1, piece);

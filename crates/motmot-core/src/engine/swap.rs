@@ -69,7 +69,10 @@ impl<C: Cold> Engine<C> {
             names.push((row.key.into(), row.cycle_id.map(Into::into)));
         })?;
         for (key, cycle_id) in names {
-            self.slot(RowId { key: &key, cycle_id: cycle_id.as_deref() })?;
+            let slot = self.slot(RowId { key: &key, cycle_id: cycle_id.as_deref() })?;
+            if slot.and_then(|slot| self.shelf.cycle(slot)).is_some_and(|cycle| cycle.assembled) {
+                self.load_customer(&key)?; // it says which cycles are cut anew together
+            }
         }
         Ok(())
     }

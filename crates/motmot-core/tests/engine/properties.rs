@@ -336,3 +336,57 @@ fn every_touchpoint_has_one_verdict_and_every_folded_one_its_place() {
         Ok(())
     });
 }
+
+/// Folds a log with a swap before the record at `at`, the clock `ahead` ms before the stream time; `restarted`: from the store alone.
+fn run_with_swap(
+    log: &[Record],
+    (at, ahead): (usize, i64),
+    [old, new]: [&Rules; 2],
+    schedule: &[Beat],
+    restarted: bool,
+) -> Run<Store> {
+    // until the swap no tick may put the clock elsewhere: where it stands is part of the swap
+    let calm: Vec<Beat> =
+        schedule.iter().map(|beat| if matches!(beat, Beat::Tick { .. }) { Beat::GoOn } else { *beat }).collect();
+    let mut run = run(&log[..at], &calm, &old.0);
+    run.advance(run.stream_time() + ahead, usize::MAX);
+    if restarted {
+        run.checkpoint();
+        let (store, position) = (run.engine.cold_mut().snapshot(), run.engine.position());
+        let tables = std::mem::take(&mut run.tables);
+        run = Run { tables, ..Run::new(&old.0, store, position) };
+    }
+    run.engine.swap(Arc::clone(&new.0), &mut run.tables).expect("the store is in memory");
+    run.advance(run.now(), if restarted { 1 } else { usize::MAX });
+    for (record, beat) in log[at..].iter().zip(schedule.iter().cycle()) {
+        run.fold(record);
+        run.beat(*beat);
+    }
+    run.advance(END, usize::MAX);
+    run
+}
+
+#[test]
+fn a_swap_is_where_it_is_whatever_was_in_memory() {
+    let rules = (arbitrary::strategy(ANYTHING), arbitrary::strategy(ANYTHING));
+    let swap = (any::<usize>(), prop_oneof![Just(0), 0..500_000_i64]);
+    let input = (rules, arbitrary::log(ANYTHING, LONGEST_LOG), swap, schedule(), schedule());
+    check(300, input, |((old, new), log, (at, ahead), schedule, other)| {
+        let swap = (at % (log.len() + 1), ahead);
+        let straight = run_with_swap(&log, swap, [&old, &new], &schedule, false);
+        let restarted = run_with_swap(&log, swap, [&old, &new], &other, true);
+        equal(&straight.tables, &restarted.tables, "swapped from the store, in portions")
+    });
+}
+
+#[test]
+fn a_swap_before_anything_is_final_is_as_if_the_new_strategy_had_always_been() {
+    let rules = (arbitrary::strategy(PATIENT), arbitrary::strategy(PATIENT));
+    let input = (rules, arbitrary::log(PATIENT, 25), any::<usize>(), schedule());
+    check(200, input, |((old, new), log, at, schedule)| {
+        let swapped = run_with_swap(&log, (at % (log.len() + 1), 0), [&old, &new], &schedule, false);
+        let mut always = run(&log, &schedule, &new.0);
+        always.advance(END, usize::MAX);
+        equal(&always.tables, &swapped.tables, "swapped before anything was final")
+    });
+}

@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use motmot_store::Store;
+use motmot_store::{Store, StoreError};
 
 use super::library::Strategies;
 use super::partition::Partition;
@@ -50,7 +50,7 @@ pub(super) fn load(
 
 fn start(shared: &Shared, number: i32, log: Log, strategies: &mut Strategies<'_>) -> Result<Partition, WorkerError> {
     let topic = &shared.config.topics.touchpoints;
-    let store = Store::open(&shared.resources, &shared.config.store, topic, number)?;
+    let store = open(shared, topic, number)?;
     let swaps = if needs_swaps(store.meta(), log.commit) { strategies.swaps(number, log.commit)? } else { Vec::new() };
     let facts = Facts {
         store: store.meta(),
@@ -99,6 +99,20 @@ fn start(shared: &Shared, number: i32, log: Log, strategies: &mut Strategies<'_>
         shared.metrics.refolding.inc();
     }
     Ok(partition)
+}
+
+/// How long a store may stay locked: the group may give a partition to one shard before another one of this process has noticed that it
+/// lost it.
+const UNLOCKING: Duration = Duration::from_secs(3);
+
+fn open(shared: &Shared, topic: &str, number: i32) -> Result<Store, StoreError> {
+    let begun = Instant::now();
+    loop {
+        match Store::open(&shared.resources, &shared.config.store, topic, number) {
+            Err(StoreError::Locked { .. }) if begun.elapsed() < UNLOCKING => std::thread::sleep(Duration::from_millis(20)),
+            opened => return opened,
+        }
+    }
 }
 
 /// How long Kafka is asked again while a coordinator or a leader moves.

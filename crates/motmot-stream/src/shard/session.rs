@@ -21,7 +21,7 @@ use crate::outbox::Outbox;
 use crate::worker::{Shared, Shutdown};
 
 /// Records a batch.
-const BATCH: usize = 2_000;
+pub(super) const BATCH: usize = 2_000;
 /// The longest that the loop waits for a record: rebalances, clocks and a stop are looked at as often.
 const MAX_WAIT: Duration = Duration::from_millis(50);
 /// Two commits are at least this far apart, also when moments are raised.
@@ -43,19 +43,22 @@ const GAUGES: Duration = Duration::from_secs(1);
 
 pub(super) struct Session<'s> {
     pub(super) shared: &'s Shared,
-    member: &'s str,
+    pub(super) member: &'s str,
     pub(super) outbox: &'s mut Outbox,
     topic: CString,
     /// Before the consumer: a queue must not outlive its client.
-    queue: BatchQueue<Group>,
-    consumer: Arc<BaseConsumer<Group>>,
+    pub(super) queue: BatchQueue<Group>,
+    pub(super) consumer: Arc<BaseConsumer<Group>>,
     /// By number; the partitions of other shards are empty places.
     pub(super) partitions: Vec<Option<Partition>>,
     last_commit: Instant,
     next_tick: Instant,
     next_gauges: Instant,
     is_far_behind: bool,
-    has_committed: bool,
+    /// Since it joined, or started over.
+    pub(super) has_committed: bool,
+    /// Some partitions were lost with the open transaction, and others were not.
+    is_torn: bool,
 }
 
 impl<'s> Session<'s> {
@@ -86,11 +89,8 @@ impl<'s> Session<'s> {
             next_gauges: now,
             is_far_behind: false,
             has_committed: false,
+            is_torn: false,
         })
-    }
-
-    pub(super) fn has_committed(&self) -> bool {
-        self.has_committed
     }
 
     /// Works until asked to stop; then commits and saves what there is.
@@ -128,7 +128,7 @@ impl<'s> Session<'s> {
         drop(consumer);
     }
 
-    fn kafka(&self, doing: &'static str, error: &KafkaError) -> Interrupt {
+    pub(super) fn kafka(&self, doing: &'static str, error: &KafkaError) -> Interrupt {
         Interrupt::End(WorkerError::Kafka { member: self.member.to_owned(), doing, detail: error.to_string() })
     }
 
@@ -158,6 +158,9 @@ impl<'s> Session<'s> {
                 return answered;
             }
         }
+        if std::mem::take(&mut self.is_torn) {
+            return Err(Interrupt::Aborted("a part of the partitions was lost with the open transaction".to_owned()));
+        }
         Ok(())
     }
 
@@ -165,7 +168,12 @@ impl<'s> Session<'s> {
         // Loading may take longer than an open transaction may live.
         self.commit()?;
         let numbers: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
-        let loaded = assign::load(self.shared, self.member, &self.consumer, &numbers)?;
+        self.take_over(&numbers)
+    }
+
+    /// Loads partitions and begins to read them.
+    pub(super) fn take_over(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
+        let loaded = assign::load(self.shared, self.member, &self.consumer, numbers)?;
         let name = &self.shared.config.topics.touchpoints;
         let mut offsets = TopicPartitionList::with_capacity(loaded.len());
         for partition in loaded {
@@ -204,9 +212,7 @@ impl<'s> Session<'s> {
             release(self.shared, &partition);
         }
         self.consumer.incremental_unassign(list).map_err(|e| self.kafka("giving partitions back", &e))?;
-        if is_lost && self.partitions.iter().flatten().next().is_some() {
-            return Err(Interrupt::Aborted("a part of the partitions was lost with the open transaction".to_owned()));
-        }
+        self.is_torn |= is_lost && self.partitions.iter().flatten().next().is_some();
         Ok(())
     }
 
@@ -420,7 +426,7 @@ impl<'s> Session<'s> {
     }
 }
 
-fn release(shared: &Shared, partition: &Partition) {
+pub(super) fn release(shared: &Shared, partition: &Partition) {
     shared.metrics.partitions.dec();
     if partition.is_silent() {
         shared.metrics.refolding.dec();

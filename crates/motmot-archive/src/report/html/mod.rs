@@ -195,7 +195,7 @@ fn over_time(page: &PageData, out: &mut String) {
     section("time", "How often, over time", &what, out);
     out.push_str("<div class=\"plots\">");
     for rule in rules.iter().take(MOST_PLOTS) {
-        let columns = period.columns(&rule.days, |sum: &mut Tally, more| sum.merge(*more));
+        let columns = period.columns(&over(&page.days, &rule.days), |sum: &mut Tally, more| sum.merge(*more));
         let labels: Vec<String> = columns.iter().map(|(label, _)| label.clone()).collect();
         let point = |tally: &Option<Tally>| {
             let (rate, (low, high)) = tally.and_then(|tally| Some((tally.rate()?, tally.interval()?)))?;
@@ -205,7 +205,7 @@ fn over_time(page: &PageData, out: &mut String) {
         let rows: Vec<Vec<String>> = columns
             .iter()
             .filter_map(|(label, tally)| {
-                let tally = (*tally)?;
+                let tally = tally.filter(|tally| tally.opportunities() > 0)?;
                 let [rate, interval] = rate_cells(tally);
                 Some(vec![escaped(label), grouped(tally.opportunities()), grouped(tally.critical), rate, interval])
             })
@@ -218,6 +218,17 @@ fn over_time(page: &PageData, out: &mut String) {
     out.push_str("</div>");
     not_drawn("with fewer critical moments", rules.iter().skip(MOST_PLOTS), out);
     not_drawn("because critical at every opportunity", always.iter(), out);
+}
+
+/// A rule's days with the first and the last day of all: plots of one page have one axis of time.
+fn over(all: &[(String, CycleTally)], days: &[(String, Tally)]) -> Vec<(String, Tally)> {
+    let mut days = days.to_vec();
+    for (end, _) in all.first().into_iter().chain(all.last()) {
+        if let Err(position) = days.binary_search_by(|(day, _)| day.cmp(end)) {
+            days.insert(position, (end.clone(), Tally::default()));
+        }
+    }
+    days
 }
 
 fn not_drawn<'r>(why: &str, rules: impl Iterator<Item = &'r &'r RulePage>, out: &mut String) {
