@@ -101,6 +101,10 @@ impl<C: Cold> Engine<C> {
         let entered = self.with_file(customer, |engine, file| {
             let cycle = engine.shelf.cycle(slot)?;
             let facts = cycle.fold.facts(&strategy);
+            if file.live().next().is_none() {
+                // the row may have been collected, or not: from here on that must not show
+                file.trim(&strategy, forgotten);
+            }
             let entered = file.enter(&cycle.id, cycle.instance, facts);
             if entered == Entered::Changed {
                 file.trim(&strategy, forgotten);

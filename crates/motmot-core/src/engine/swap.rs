@@ -83,6 +83,8 @@ impl<C: Cold> Engine<C> {
         let Position { now, stream_time } = self.position;
         let forgotten = stream_time.plus(-keep_ms(&self.strategy));
         let strategy = Arc::clone(&self.strategy);
+        let stale: Vec<Box<str>> = self.shelf.customers().filter(|c| c.file.stale).map(|c| c.key.clone()).collect();
+        stale.iter().try_for_each(|key| self.refresh(key))?;
         for slot in self.shelf.slots().collect::<Vec<_>>() {
             match self.shelf.get(slot).map(|row| &row.body) {
                 Some(Body::Cycle(cycle)) if cycle.assembled => {
