@@ -362,6 +362,23 @@ fn parquet_is_read_back_by_a_reader_of_parquet() {
 }
 
 #[test]
+fn a_page_tells_the_met_from_the_critical_in_each_tenth_of_the_limit() {
+    let cycles = [
+        slow("a", "2026-03-01T10:00:00Z", Judgement::Met, 60_000),
+        slow("b", "2026-03-03T10:00:00Z", Judgement::Recovered, 60_001),
+        slow("c", "2026-03-03T10:00:00Z", Judgement::Critical, 600_000),
+    ];
+    let page = measured(Question { for_page: true, ..by(&[]) }, &cycles).page.unwrap();
+    let ratios = &page.rules[0].ratios;
+    assert_eq!((ratios.len(), ratios[9], ratios[10], ratios[30]), (31, (1, 0), (0, 1), (0, 1)), "exactly the limit is met");
+    assert_eq!(
+        page.days.iter().map(|(day, cycles)| (&**day, cycles.total)).collect::<Vec<_>>(),
+        [("2026-03-01", 1), ("2026-03-03", 2)]
+    );
+    assert_eq!(page.places.len(), 1);
+}
+
+#[test]
 fn a_page_escapes_what_it_shows_and_asks_for_nothing() {
     let mut evil = slow("<img src=x onerror=alert(1)>", "2026-03-01T10:00:00Z", Judgement::Critical, 240_000);
     evil.verdicts[0].team = Some("</table><script>alert(1)</script>".into());

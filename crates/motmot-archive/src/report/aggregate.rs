@@ -80,8 +80,9 @@ pub struct RulePage {
     pub tally: Tally,
     /// By the day on which the cycle began, in order.
     pub days: Vec<(String, Tally)>,
-    /// Observed / limit, in tenths up to three times the limit, and one more column for what lies beyond; empty where nothing is measured.
-    pub ratios: Vec<u64>,
+    /// Observed / limit, in tenths up to three times the limit, and one more column for what lies beyond: how many were met, and how many
+    /// critical. Empty where nothing is measured.
+    pub ratios: Vec<(u64, u64)>,
 }
 
 /// What a page plots.
@@ -95,13 +96,33 @@ pub struct PageData {
     pub places: Vec<(Stage, Option<String>, Tally)>,
 }
 
+/// A strategy in words.
+#[derive(Clone, Debug)]
+pub struct StrategyWords {
+    /// Its name.
+    pub name: String,
+    /// Its rules, in its order.
+    pub rules: Vec<RuleWords>,
+}
+
+/// A rule in words.
+#[derive(Clone, Debug)]
+pub struct RuleWords {
+    /// Its id.
+    pub id: String,
+    /// In a supervisor's words.
+    pub title: String,
+    /// What it demands, in one sentence.
+    pub demands: String,
+}
+
 /// The measured programme.
 #[derive(Clone, Debug)]
 pub struct Programme {
     /// The question.
     pub question: Question,
-    /// The strategy's name and its rules as (id, title, words), if it is known.
-    pub strategy: Option<(String, Vec<(String, String, String)>)>,
+    /// The strategy in words, if it is known.
+    pub strategy: Option<StrategyWords>,
     /// The hashes of the strategies that judged, in order.
     pub hashes: Vec<String>,
     /// When the first and the last of the cycles began.
@@ -163,7 +184,7 @@ impl Grouping {
 #[derive(Debug)]
 pub struct Measure {
     question: Question,
-    strategy: Option<(String, Vec<(String, String, String)>)>,
+    strategy: Option<StrategyWords>,
     segments: Vec<String>,
     known: FxHashMap<String, Known>,
     asked: Vec<Column>,
@@ -206,7 +227,7 @@ impl Measure {
         asked.extend(question.by.iter().chain(groupings).chain(only.iter().map(|(column, _)| column)));
         let main = Grouping::new(&question.by, true);
         Self {
-            strategy: strategy.map(|strategy| (strategy.name.clone(), words(strategy))),
+            strategy: strategy.map(words),
             segments: strategy.map(|strategy| strategy.segments.clone()).unwrap_or_default(),
             known: strategy.map(known).unwrap_or_default(),
             asked: Column::ALL.into_iter().filter(|column| asked.contains(column)).collect(),
@@ -355,16 +376,14 @@ impl Measure {
                 by_rule.entry(rule).or_default().push((text(day), group.tally));
             }
         }
-        let titles: FxHashMap<&str, &str> =
-            self.strategy.iter().flat_map(|(_, rules)| rules).map(|(id, title, _)| (&**id, &**title)).collect();
+        let words = self.strategy.iter().flat_map(|strategy| &strategy.rules);
+        let titles: FxHashMap<&str, &str> = words.map(|rule| (&*rule.id, &*rule.title)).collect();
         let mut pages: Vec<RulePage> = Vec::new();
         for (key, group) in &rules.groups {
             let [rule] = **key else { continue };
             let (id, mut days) = (text(rule), by_rule.remove(&rule).unwrap_or_default());
             days.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let tenth = (super::group::RATIO / 10.0).round();
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a hundred thousand
-            let ratios = if group.ratio.is_empty() { Vec::new() } else { group.ratio.bins(tenth as u64, BINS) };
+            let ratios = ratios(group);
             let title = titles.get(&*id).map_or_else(|| id.clone(), |title| (*title).to_owned());
             pages.push(RulePage { id, title, tally: group.tally, days, ratios });
         }
@@ -384,12 +403,27 @@ impl Measure {
     }
 }
 
+/// How many were met and how many critical, by observed / limit.
+fn ratios(group: &Group) -> Vec<(u64, u64)> {
+    if group.ratio.is_empty() {
+        return Vec::new();
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a hundred thousand
+    let tenth = (super::group::RATIO / 10.0).round() as u64;
+    let (all, broken) = (group.ratio.bins(tenth, BINS), group.broken.bins(tenth, BINS));
+    all.into_iter().zip(broken).map(|(all, broken)| (all.saturating_sub(broken), broken)).collect()
+}
+
 /// A group's place: by position, then by text.
 type Rank = (usize, String);
 
-fn words(strategy: &Strategy) -> Vec<(String, String, String)> {
-    let rules = strategy.rules.iter();
-    rules.map(|rule| (rule.id.clone(), rule.title.clone(), rule.words(&strategy.segments))).collect()
+fn words(strategy: &Strategy) -> StrategyWords {
+    let rule = |rule: &motmot_core::strategy::Rule| RuleWords {
+        id: rule.id.clone(),
+        title: rule.title.clone(),
+        demands: rule.words(&strategy.segments),
+    };
+    StrategyWords { name: strategy.name.clone(), rules: strategy.rules.iter().map(rule).collect() }
 }
 
 fn known(strategy: &Strategy) -> FxHashMap<String, Known> {

@@ -135,6 +135,8 @@ pub(super) struct Group {
     last_cycle: u64,
     observed: Sample,
     pub(super) ratio: Sample,
+    /// Of these, the critical ones'.
+    pub(super) broken: Sample,
     unit: Option<Unit>,
     units_differ: bool,
 }
@@ -153,7 +155,11 @@ impl Group {
         self.observed.push(observed);
         if let Some(limit) = verdict.limit.filter(|limit| *limit > 0) {
             #[allow(clippy::cast_possible_truncation)] // saturates, and a ratio of nine trillion is as good as any
-            self.ratio.push((observed as f64 / limit as f64 * RATIO).round() as i64);
+            let ratio = (observed as f64 / limit as f64 * RATIO).round() as i64;
+            self.ratio.push(ratio);
+            if verdict.judgement != Judgement::Met {
+                self.broken.push(ratio);
+            }
         }
     }
 

@@ -18,7 +18,7 @@ mod render;
 mod sample;
 mod table;
 
-pub use aggregate::{Counts, GroupRow, Measure, PageData, Programme, Question};
+pub use aggregate::{Counts, GroupRow, Measure, PageData, Programme, Question, RulePage, RuleWords, StrategyWords};
 pub use column::Column;
 pub use group::{CycleTally, Tally, Unit};
 pub use read::{LastRows, each_line, row_of};

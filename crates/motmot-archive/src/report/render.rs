@@ -97,7 +97,7 @@ fn json(programme: &Programme) -> Value {
         "until": question.until,
         "where": only,
         "time_zone": question.zone.name(),
-        "strategy": programme.strategy.as_ref().map(|(name, _)| name),
+        "strategy": programme.strategy.as_ref().map(|strategy| &strategy.name),
         "strategy_hashes": programme.hashes,
         "first": programme.span.map(|(first, _)| first),
         "last": programme.span.map(|(_, last)| last),

@@ -74,17 +74,22 @@ fn find(tables: &Tables<'_>, digits: &str) -> anyhow::Result<Found> {
 
 /// What the strategy says of the moment's rule.
 enum Rule {
-    NoStrategy,
-    NoSuchRule,
-    Words { words: String, is_same: bool },
+    /// No strategy was named.
+    Unnamed,
+    /// The strategy has no such rule.
+    NotInIt,
+    Words {
+        words: String,
+        is_same: bool,
+    },
 }
 
 fn rule(moment: &Moment<'_>, strategy: Option<&Strategy>) -> Rule {
-    let Some(strategy) = strategy else { return Rule::NoStrategy };
+    let Some(strategy) = strategy else { return Rule::Unnamed };
     let is_same = format!("{:016x}", strategy.hash) == *moment.strategy;
     match strategy.rules.iter().find(|rule| rule.id == *moment.rule) {
         Some(rule) => Rule::Words { words: rule.words(&strategy.segments), is_same },
-        None => Rule::NoSuchRule,
+        None => Rule::NotInIt,
     }
 }
 
@@ -291,10 +296,10 @@ impl Story<'_> {
                 "{words}\n    (so says the strategy that was named; it is not the one that judged, {}: its words may differ)",
                 self.moment.strategy
             ),
-            Rule::NoSuchRule => {
+            Rule::NotInIt => {
                 format!("The strategy that was named has no such rule; the one that judged is {}.", self.moment.strategy)
             }
-            Rule::NoStrategy => "Name the strategy with --strategy to read it in words.".to_owned(),
+            Rule::Unnamed => "Name the strategy with --strategy to read it in words.".to_owned(),
         }
     }
 

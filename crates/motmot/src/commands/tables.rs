@@ -45,9 +45,9 @@ impl Found {
 
     /// The row as a JSON value, with its evidence.
     pub(super) fn value(&self) -> anyhow::Result<serde_json::Value> {
-        let mut value: serde_json::Value = self.row()?;
-        value["evidence"] = self.evidence.clone().into();
-        Ok(value)
+        let mut fields: serde_json::Map<String, serde_json::Value> = self.row()?;
+        fields.insert("evidence".to_owned(), self.evidence.clone().into());
+        Ok(fields.into())
     }
 }
 

@@ -12,7 +12,7 @@ use motmot_core::cycle::Level;
 use self::buckets::Period;
 use self::parts::{escaped, rate_bar, rate_cells, table};
 use self::plots::Point;
-use super::aggregate::{GroupRow, PageData, Programme, RulePage};
+use super::aggregate::{GroupRow, PageData, Programme, RulePage, RuleWords};
 use super::group::{CycleTally, Tally};
 use super::table::{observed, percent, three};
 use crate::summary::grouped;
@@ -26,7 +26,7 @@ const MOST_PLOTS: usize = 6;
 
 /// The page.
 pub(super) fn page(programme: &Programme) -> String {
-    let name = programme.strategy.as_ref().map_or("", |(name, _)| name);
+    let name = programme.strategy.as_ref().map_or("", |strategy| &strategy.name);
     let title = if name.is_empty() { "The measured programme".to_owned() } else { format!("The measured programme: {name}") };
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -283,18 +283,20 @@ fn measures(page: &PageData, out: &mut String) {
         return;
     }
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.tally.critical));
-    let what = "What was promised and what was achieved: how many lie in each tenth of the limit. Left of the mark the promise was kept.";
+    let what = "What was promised and what was achieved: how many lie in each tenth of the limit, which is the upright line. What was met is \
+                blue, what was critical red.";
     section("limits", "Observed against the limit", what, out);
     out.push_str("<div class=\"plots\">");
     for rule in rules.iter().take(MOST_PLOTS) {
-        let count: u64 = rule.ratios.iter().sum();
+        let count: u64 = rule.ratios.iter().map(|(met, critical)| met + critical).sum();
         let label = |tenth: usize| match tenth + 1 == rule.ratios.len() {
             true => format!("more than {}×", tenth as f64 / 10.0),
             false => format!("up to {}×", (tenth + 1) as f64 / 10.0),
         };
-        let rows: Vec<Vec<String>> =
-            rule.ratios.iter().enumerate().map(|(tenth, count)| vec![label(tenth), grouped(*count)]).collect();
-        let behind = table(&format!("{}: observed against the limit", rule.title), &["of the limit", "observations"], 1, &rows);
+        let row = |(tenth, (met, critical)): (usize, &(u64, u64))| vec![label(tenth), grouped(*met), grouped(*critical)];
+        let rows: Vec<Vec<String>> = rule.ratios.iter().enumerate().map(row).collect();
+        let behind =
+            table(&format!("{}: observed against the limit", rule.title), &["of the limit", "met", "critical"], 1, &rows);
         let note = format!("{} · {} measured", rule.id, grouped(count));
         figure(
             "",
@@ -318,10 +320,10 @@ fn words(programme: &Programme, out: &mut String) {
          counts in every group in which it has a verdict, once, and on the day on which it began. Circles are of cycles in a customer's file \
          only.</p>",
     );
-    if let Some((_, rules)) = &programme.strategy {
+    if let Some(strategy) = &programme.strategy {
         out.push_str("<dl class=\"words small\">");
-        for (id, title, words) in rules {
-            let _ = write!(out, "<dt>{} <code>{}</code></dt><dd>{}</dd>", escaped(title), escaped(id), escaped(words));
+        for RuleWords { id, title, demands } in &strategy.rules {
+            let _ = write!(out, "<dt>{} <code>{}</code></dt><dd>{}</dd>", escaped(title), escaped(id), escaped(demands));
         }
         out.push_str("</dl>");
     }

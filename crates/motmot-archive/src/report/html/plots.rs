@@ -91,9 +91,9 @@ pub(super) fn levels(title: &str, labels: &[String], shares: &[Option<[f64; 5]>]
     })
 }
 
-/// How many lie in each tenth of the limit, with the limit marked; the last column is all that lies beyond.
-pub(super) fn ratios(title: &str, counts: &[u64]) -> String {
-    let most = counts.iter().copied().max().unwrap_or(1).max(1) as f64;
+/// How many (met, critical) lie in each tenth of the limit, with the limit marked; the last column is all that lies beyond.
+pub(super) fn ratios(title: &str, counts: &[(u64, u64)]) -> String {
+    let most = counts.iter().map(|(met, critical)| met + critical).max().unwrap_or(1).max(1) as f64;
     twice(title, HALF, |area, size| {
         let mut chart = frame(&area, counts.len(), most)?;
         let beyond = counts.len().saturating_sub(1);
@@ -120,12 +120,16 @@ pub(super) fn ratios(title: &str, counts: &[u64]) -> String {
             .y_labels(4)
             .y_label_formatter(&|count| short(*count))
             .draw()?;
-        let bar = |(position, count): (usize, &u64)| {
-            let colour = if position < 10 { SERIES } else { BAD };
-            let corners = [(position as f64 + 0.06, 0.0), (position as f64 + 0.94, *count as f64)];
-            Rectangle::new(corners, colour.filled())
-        };
-        chart.draw_series(counts.iter().enumerate().filter(|(_, count)| **count > 0).map(bar))?;
+        for (position, (met, critical)) in counts.iter().enumerate() {
+            let (left, right) = (position as f64 + 0.06, position as f64 + 0.94);
+            let (kept, all) = (*met as f64, (met + critical) as f64);
+            if *met > 0 {
+                chart.draw_series([Rectangle::new([(left, 0.0), (right, kept)], SERIES.filled())])?;
+            }
+            if *critical > 0 {
+                chart.draw_series([Rectangle::new([(left, kept), (right, all)], BAD.filled())])?;
+            }
+        }
         chart.draw_series([PathElement::new(vec![(10.0, 0.0), (10.0, most * 1.05)], LIMIT.stroke_width(2))])?;
         area.present()?;
         Ok(())
