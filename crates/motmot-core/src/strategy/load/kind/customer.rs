@@ -6,7 +6,7 @@ use crate::strategy::load::customer::{MAX_CIRCLE, at_most_of, count};
 use crate::strategy::load::filter::{self, some_of, words};
 use crate::strategy::{Filter, Kind, PerSegment, Set};
 use crate::time::exact_words_of_millis;
-use crate::touchpoint::Initiator;
+use crate::touchpoint::{Initiator, Stage};
 
 /// Three in a row may make a lost customer.
 const CIRCLE: usize = 3;
@@ -15,7 +15,12 @@ impl Parameters<'_, '_, '_> {
     pub(super) fn reopened(&mut self) -> Option<Kind> {
         let after_given = self.fields.take("after").is_some();
         let after = self.optional_filter("after");
-        let by = if self.fields.take("by").is_some() { self.optional_filter("by") } else { Some(Filter::default()) };
+        // a second check, or the farewell after it, ends the matter: it does not open it again
+        let back_to_work = || Set::of(&[Stage::Greeting, Stage::NeedDetection, Stage::Fulfilment]);
+        let by = match self.fields.take("by") {
+            Some(_) => self.optional_filter("by"),
+            None => Some(Filter { stages: back_to_work(), ..Filter::default() }),
+        };
         // A filter that cannot be read must not turn into the default.
         if after_given && after.is_none() {
             return None;
