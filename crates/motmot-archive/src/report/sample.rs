@@ -47,11 +47,11 @@ impl Sample {
             Values::Exact(values) if values.len() < EXACT => values.push(value),
             Values::Exact(values) => {
                 if let Some(mut sketch) = sketch() {
-                    values.iter().chain([&value]).for_each(|value| sketch.saturating_record(*value));
+                    values.iter().chain([&value]).for_each(|value| keep(&mut sketch, *value));
                     self.0 = Values::Sketch(sketch);
                 }
             }
-            Values::Sketch(sketch) => sketch.saturating_record(value),
+            Values::Sketch(sketch) => keep(sketch, value),
         }
     }
 
@@ -116,6 +116,13 @@ fn sketch() -> Option<Box<Histogram<u64>>> {
     let mut sketch = Histogram::new(DIGITS).ok()?;
     sketch.auto(true);
     Some(Box::new(sketch))
+}
+
+/// Records a value. Only `record` makes the sketch grow; what it cannot grow to counts as the largest that it has.
+fn keep(sketch: &mut Histogram<u64>, value: u64) {
+    if sketch.record(value).is_err() {
+        sketch.saturating_record(value);
+    }
 }
 
 /// The position, from 0, of the smallest of `count` values that at least `share` of them do not exceed.
