@@ -114,7 +114,10 @@ fn what_is_known_of_a_customer_is_the_strategys() {
 #[test]
 fn the_kinds_that_look_beyond_a_cycle_have_their_defaults() {
     let reopened = with_rule("{id: a, kind: reopened, dimension: reliability}");
-    assert!(matches!(&reopened.rules[0].kind, Kind::Reopened { after: None, by } if !by.stages.admits(Stage::Farewell)), "{reopened:?}");
+    assert!(
+        matches!(&reopened.rules[0].kind, Kind::Reopened { after: None, by } if !by.stages.admits(Stage::Farewell)),
+        "{reopened:?}"
+    );
     let anything = with_rule("{id: a, kind: reopened, dimension: reliability, after: {}, by: {stage: greeting}}");
     assert!(matches!(&anything.rules[0].kind, Kind::Reopened { after: Some(after), by } if after.is_empty() && !by.is_empty()));
 
