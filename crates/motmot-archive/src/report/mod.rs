@@ -3,7 +3,7 @@
 //! [`Measure`] takes the rows of the table of cycles, one after the other and in any order, and gives a [`Programme`]; [`render()`] makes a
 //! table for the terminal, CSV, JSON, Parquet or one page of HTML of it. Nothing here reads a topic, a terminal or the wall clock.
 //!
-//! Where to start reading: [`column`] (what figures are grouped by), `aggregate` (how a cycle is counted), `group` and `sample` (what is
+//! Where to start reading: [`mod@column`] (what figures are grouped by), `aggregate` (how a cycle is counted), `group` and `sample` (what is
 //! counted of a group), [`interval`] (how sure a rate is), [`chain`] (whom a customer waited for).
 
 mod aggregate;
