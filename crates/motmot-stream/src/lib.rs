@@ -7,6 +7,17 @@
 //! (the world), `shard` (the loop: take, fold, tell, commit, checkpoint, swap the strategy), `start` (how a partition is taken over), `outbox` (transactions), [`strategies`] (texts and swaps in
 //! their topic), [`topics`] (what topics must be like), [`topic_reader`] (reading a topic from there to there, for a replay).
 
+/// Whether the simulator's tests have planted this fault here: never in a release.
+macro_rules! planted {
+    ($fault:ident) => {{
+        #[cfg(test)]
+        let is_planted = crate::simulator::planted::is(crate::simulator::planted::Planted::$fault);
+        #[cfg(not(test))]
+        let is_planted = false;
+        is_planted
+    }};
+}
+
 mod client;
 mod clock;
 pub mod config;
@@ -21,6 +32,8 @@ mod outbox;
 pub mod partitioner;
 mod port;
 mod shard;
+#[cfg(test)]
+mod simulator;
 mod start;
 pub mod strategies;
 pub mod topic_reader;

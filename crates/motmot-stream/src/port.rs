@@ -78,9 +78,8 @@ pub(crate) trait Group {
     /// Forgets what was fetched and not taken. All partitions must be unassigned.
     fn discard_fetched(&mut self) -> Result<(), Interrupt>;
 
-    /// Hands what was fetched to `visit`, at most as many records as a batch has, waiting for at most `wait` if there are none. Returns
-    /// how many there were.
-    fn take(&mut self, wait: Duration, visit: impl FnMut(Result<Record<'_>, RecordError>)) -> usize;
+    /// Hands what was fetched to `visit`, at most a batch, waiting for at most `wait` if there is nothing. True: no more lies ready.
+    fn take(&mut self, wait: Duration, visit: impl FnMut(Result<Record<'_>, RecordError>)) -> bool;
 
     /// Where the reading stands, behind markers of transactions where they have been passed; none: not known now.
     fn positions(&self) -> Option<Vec<(i32, i64)>>;
@@ -91,15 +90,16 @@ pub(crate) trait Group {
     /// The committed offsets of these partitions, with what lies beside them if it is text.
     fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure>;
 
-    /// To be read when it is used, so that it is of the generation that owns what is committed; none: not a member.
+    /// To be read when it is used, so that it is of the generation that owns what is committed; none: not known.
     fn membership(&self) -> Option<Self::Membership>;
+
+    /// Whether it is one of a generation. A member that was expelled has none until it has joined again, **and Kafka takes what such a one
+    /// commits if the group is empty**: a shard that stood still for longer than its successor lived would tell everything once more.
+    fn is_member(membership: &Self::Membership) -> bool;
 
     /// Gives all back and leaves; a static member keeps its place for a while. Nothing else may be called afterwards.
     fn close(&mut self);
 }
-
-/// Records a batch.
-pub(crate) const BATCH: usize = 2_000;
 
 /// What the group wants; not answered yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

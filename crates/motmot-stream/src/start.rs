@@ -214,7 +214,7 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
     check_log(facts, store_offset, "commit", commit.offset)?;
     let committed = commit.metadata.map(|metadata| metadata.position);
     let first = steps.first().map(|step| step.from);
-    let strategy = facts.store.map(|meta| meta.strategy).or(first).or(commit.metadata.map(|metadata| metadata.strategy));
+    let strategy = folded(facts).map(|meta| meta.strategy).or(first).or(commit.metadata.map(|metadata| metadata.strategy));
     let step = |swap: &&SwapRecord| Step { offset: swap.offset, clock: swap.position().now, to: swap.to };
     let refold = Refold {
         until: commit.offset,
@@ -232,6 +232,12 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
         is_first: false,
         clock_is_lost: committed.is_none(),
     })
+}
+
+/// The store, if it has folded anything. One that was only begun binds nobody to the strategy of its day: another worker may have committed
+/// first, under another.
+fn folded<'f>(facts: &Facts<'f>) -> Option<&'f Meta> {
+    facts.store.filter(|meta| meta.position != Position::START)
 }
 
 /// The commit that a swap's first transaction made. More may have been told since, and telling it again is harmless.
@@ -252,7 +258,7 @@ fn steps<'f>(facts: &Facts<'f>, commit: Commit, seen: u64) -> Result<Vec<&'f Swa
     }
     let between = facts.swaps.iter().filter(|swap| swap.number > seen && swap.number <= metadata.swaps);
     let steps: Vec<&SwapRecord> = between.collect();
-    let mut before = facts.store.map(|meta| (meta.strategy, meta.offset));
+    let mut before = folded(facts).map(|meta| (meta.strategy, meta.offset));
     for number in seen + 1..=metadata.swaps {
         let lost = Refusal::LostSwap { store: seen, commit: metadata.swaps, missing: number };
         let step = steps.iter().find(|step| step.number == number).ok_or_else(|| lost.clone())?;
@@ -440,6 +446,14 @@ mod tests {
         assert_eq!((start.refold, start.strategy, start.swaps), (None, id(2), 1), "nothing was swapped since the store");
         let foreign = Commit { offset: 15, metadata: None };
         check_way(Some(&meta(3, 30, 0)), Some(foreign), &[1, 2], 1, &[10], false);
+    }
+
+    #[test]
+    fn a_store_that_was_only_begun_binds_nobody_to_its_strategy() {
+        let begun = Meta { offset: 0, position: Position::START, strategy: id(CONFIGURED), ..meta(0, 0, 0) };
+        let start = decided(Some(&begun), Some(commit(8, 80, 0)), (0, 10), &[]).unwrap();
+        assert_eq!((start.strategy, start.offset), (id(1), 0));
+        check_way(Some(&begun), Some(commit(25, 250, 2)), &[1, 2], 1, &[10, 20], false);
     }
 
     #[test]

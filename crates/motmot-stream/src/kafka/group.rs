@@ -16,7 +16,10 @@ use crate::config::WorkerConfig;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::native::{self, BatchQueue};
-use crate::port::{BATCH, Failure, Group, Rebalance, Record, RecordError};
+use crate::port::{Failure, Group, Rebalance, Record, RecordError};
+
+/// Records a batch.
+const BATCH: usize = 2_000;
 
 pub(crate) struct KafkaGroup {
     /// Before the consumer: a queue must not outlive its client.
@@ -25,6 +28,13 @@ pub(crate) struct KafkaGroup {
     member: String,
     topic: String,
     topic_c: CString,
+}
+
+/// What the group's coordinator judges a commit by.
+pub(crate) struct KafkaMembership {
+    pub(super) metadata: ConsumerGroupMetadata,
+    /// −1: none.
+    generation: i32,
 }
 
 impl KafkaGroup {
@@ -44,7 +54,7 @@ impl KafkaGroup {
 }
 
 impl Group for KafkaGroup {
-    type Membership = ConsumerGroupMetadata;
+    type Membership = KafkaMembership;
 
     fn poll(&mut self) -> Result<(), Interrupt> {
         match self.consumer.poll(Duration::ZERO) {
@@ -94,8 +104,8 @@ impl Group for KafkaGroup {
         Ok(())
     }
 
-    fn take(&mut self, wait: Duration, mut visit: impl FnMut(Result<Record<'_>, RecordError>)) -> usize {
-        self.queue.take(wait, |record| visit(record.map_err(|error| judge(error.partition, error.code))))
+    fn take(&mut self, wait: Duration, mut visit: impl FnMut(Result<Record<'_>, RecordError>)) -> bool {
+        self.queue.take(wait, |record| visit(record.map_err(|error| judge(error.partition, error.code)))) < BATCH
     }
 
     /// librdkafka knows when markers, which take offsets and are never given, have been passed.
@@ -122,8 +132,17 @@ impl Group for KafkaGroup {
         Ok(offsets)
     }
 
-    fn membership(&self) -> Option<ConsumerGroupMetadata> {
-        self.consumer.group_metadata()
+    fn membership(&self) -> Option<KafkaMembership> {
+        // What rdkafka gives cannot be read. A member that was expelled needs more than a moment to join again: if it is one before and
+        // afterwards, it is one in between.
+        let before = native::generation(self.consumer.client());
+        let metadata = self.consumer.group_metadata()?;
+        let generation = native::generation(self.consumer.client()).min(before);
+        Some(KafkaMembership { metadata, generation })
+    }
+
+    fn is_member(membership: &KafkaMembership) -> bool {
+        membership.generation >= 0
     }
 
     fn close(&mut self) {

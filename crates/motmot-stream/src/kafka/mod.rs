@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use motmot_core::Timestamp;
 use motmot_store::{Resources, RocksDb, Store, StoreError};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -63,7 +63,7 @@ impl Kafka {
 impl World for Kafka {
     type Group = group::KafkaGroup;
     type Producer = producer::KafkaProducer;
-    type Membership = ConsumerGroupMetadata;
+    type Membership = group::KafkaMembership;
     type Entries = RocksDb;
 
     fn join(&self, member: &str) -> Result<Self::Group, WorkerError> {

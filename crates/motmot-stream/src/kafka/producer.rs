@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::failure::transactional;
+use super::group::KafkaMembership;
 use crate::client::{self, REQUEST_TIMEOUT};
 use crate::config::WorkerConfig;
 use crate::context::Log;
@@ -31,7 +31,7 @@ impl KafkaProducer {
 }
 
 impl Producer for KafkaProducer {
-    type Membership = ConsumerGroupMetadata;
+    type Membership = KafkaMembership;
 
     fn init(&self) -> Result<(), Failure> {
         self.producer.init_transactions(REQUEST_TIMEOUT).map_err(|e| transactional(&e))
@@ -75,14 +75,14 @@ impl Producer for KafkaProducer {
         }
     }
 
-    fn send_offsets(&self, offsets: &[(i32, i64, String)], membership: &ConsumerGroupMetadata) -> Result<(), Failure> {
+    fn send_offsets(&self, offsets: &[(i32, i64, String)], membership: &KafkaMembership) -> Result<(), Failure> {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (number, offset, metadata) in offsets {
             let mut entry = list.add_partition(&self.topic, *number);
             entry.set_offset(Offset::Offset(*offset)).map_err(|e| transactional(&e))?;
             entry.set_metadata(metadata);
         }
-        self.producer.send_offsets_to_transaction(&list, membership, REQUEST_TIMEOUT).map_err(|e| transactional(&e))
+        self.producer.send_offsets_to_transaction(&list, &membership.metadata, REQUEST_TIMEOUT).map_err(|e| transactional(&e))
     }
 
     fn commit(&self) -> Result<(), Failure> {

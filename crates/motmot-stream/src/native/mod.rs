@@ -4,10 +4,12 @@
 
 mod batch;
 mod committed;
+mod generation;
 mod topic_id;
 mod watermark;
 
 pub(crate) use batch::{BatchQueue, RecordError};
 pub(crate) use committed::metadata;
+pub(crate) use generation::generation;
 pub(crate) use topic_id::topic_id;
 pub(crate) use watermark::high_watermark;

@@ -22,6 +22,8 @@ use crate::port::World;
 use crate::worker::{Shared, Shutdown};
 
 use session::Session;
+#[cfg(test)]
+pub(crate) use session::Standing;
 
 /// Aborts in a row after which a shard ends: something is wrong that starting over does not mend.
 const MAX_ABORTS: u32 = 8;
@@ -69,6 +71,12 @@ impl<W: World> Shard<W> {
             }
         }
         Ok(())
+    }
+
+    /// Where its partitions stand.
+    #[cfg(test)]
+    pub(crate) fn standings(&self) -> Vec<Standing> {
+        self.session.iter().flat_map(Session::standings).collect()
     }
 
     /// Starts over until there is nothing in the way. What is aborted now and then is done again on the spot; what is aborted again and

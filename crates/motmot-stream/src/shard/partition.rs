@@ -186,7 +186,7 @@ impl<W: World> Partition<W> {
 
     /// Folds one record.
     pub(super) fn fold(&mut self, shared: &Shared<W>, record: Record<'_>, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
-        if record.offset < self.next {
+        if record.offset < self.next && !planted!(FoldedTwice) {
             // Fetched before the partition was assigned anew. Anything else would be a fault, so it shows.
             shared.metrics.skipped.inc();
             tracing::debug!(partition = self.number, offset = record.offset, next = self.next, "a record that is folded already");
@@ -231,7 +231,7 @@ impl<W: World> Partition<W> {
             }
         };
         let is_silent = self.is_silent();
-        let mut voice = outbox.voice(self.number, is_silent);
+        let mut voice = outbox.voice(self.number, is_silent && !planted!(LoudRefold));
         let verdict = self.engine.apply(key, &touchpoint, arrived_at, record.offset, &mut voice);
         let verdict = verdict.map_err(|source| self.state_error(shared, source))?;
         let outcome = metrics::outcome(verdict);
@@ -242,7 +242,7 @@ impl<W: World> Partition<W> {
             );
             return Ok(Some(Dead { reason: "too_far_ahead", detail }));
         }
-        if !is_silent && let Some(count) = self.counts.outcomes.get_mut(outcome) {
+        if (!is_silent || planted!(CountInRefold)) && let Some(count) = self.counts.outcomes.get_mut(outcome) {
             *count += 1;
         }
         Ok(None)
@@ -276,7 +276,7 @@ impl<W: World> Partition<W> {
 
     /// Takes the pending wall-clock reading over if everything before it has been folded.
     pub(super) fn settle_tick(&mut self) {
-        if let Some(tick) = self.tick.filter(|tick| self.next >= tick.end && !self.is_silent()) {
+        if let Some(tick) = self.tick.filter(|tick| (self.next >= tick.end || planted!(WallInBacklog)) && !self.is_silent()) {
             self.tick = None;
             self.reading = self.reading.max(tick.reading);
             self.is_untold = true;
@@ -320,7 +320,7 @@ impl<W: World> Partition<W> {
     /// Whether a checkpoint is due, and all that the partition's memory holds is committed.
     pub(super) fn is_checkpoint_due(&self, shared: &Shared<W>) -> bool {
         self.is_unsaved
-            && !(self.is_silent() || self.is_untold || self.is_uncommitted())
+            && !(self.is_silent() || (self.is_untold || self.is_uncommitted()) && !planted!(StoreAhead))
             && (self.is_swap_unsaved
                 || self.records_since_checkpoint >= shared.config.checkpoint_records
                 || self.since_checkpoint(shared) >= shared.config.checkpoint_interval)
@@ -332,7 +332,7 @@ impl<W: World> Partition<W> {
 
     /// Writes what is committed to the store, and lets the rows go that are not needed in memory.
     pub(super) fn checkpoint(&mut self, shared: &Shared<W>) -> Result<(), Interrupt> {
-        if self.is_swapping() {
+        if self.is_swapping() && !planted!(CheckpointInSwap) {
             return Ok(()); // what is not told yet is known to the memory only: the swap is done again from an earlier checkpoint
         }
         self.checkpointed = shared.world.elapsed();
@@ -342,13 +342,17 @@ impl<W: World> Partition<W> {
             return Ok(());
         }
         let mut checkpoint = Checkpoint::new();
-        self.engine.checkpoint(&mut |change| checkpoint.add(&change));
+        self.engine.checkpoint(&mut |mut change| {
+            change.wake_at = change.wake_at.filter(|_| !planted!(TimerLost));
+            checkpoint.add(&change);
+        });
         let rows = checkpoint.rows();
+        let now = self.position().now;
         let meta = Meta {
             topic_id: shared.topic_id.clone(),
             partitions: shared.partitions,
             offset: self.next,
-            position: self.engine.position(),
+            position: if planted!(StreamTimeForgotten) { Position { now, stream_time: now } } else { self.position() },
             strategy: self.strategy.id,
             swaps: self.swaps,
         };

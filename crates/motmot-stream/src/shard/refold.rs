@@ -67,6 +67,9 @@ impl<W: World> Partition<W> {
             self.finish_refold(shared, Some(now), Some(stream_time))?;
             return self.swap_aloud(shared, strategy, outbox);
         }
+        if planted!(SwapNotRefolded) {
+            return Ok(());
+        }
         self.put_in_force(shared, strategy, &mut Silence)?;
         self.advance_in_silence(shared, step.clock)?;
         self.hush_swap();
@@ -81,7 +84,7 @@ impl<W: World> Partition<W> {
         committed: Option<Timestamp>,
     ) -> Result<(), Interrupt> {
         let Position { stream_time, .. } = self.engine.position();
-        self.advance_in_silence(shared, clock.unwrap_or(stream_time))?;
+        self.advance_in_silence(shared, clock.filter(|_| !planted!(ClockForgotten)).unwrap_or(stream_time))?;
         if let Some(committed) = committed.filter(|committed| *committed != stream_time) {
             tracing::warn!(
                 partition = self.number,

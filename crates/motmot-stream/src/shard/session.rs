@@ -11,7 +11,7 @@ use super::swap::Swap;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::outbox::{Outbox, Told};
-use crate::port::{BATCH, Failure, Group, Rebalance, RecordError, World};
+use crate::port::{Failure, Group, Rebalance, RecordError, World};
 use crate::worker::Shared;
 
 /// The longest that the loop waits for a record: rebalances, clocks and a stop are looked at as often.
@@ -110,6 +110,18 @@ impl<W: World> Session<W> {
         partitions.iter_mut().filter_map(Option::take).map(release).collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        let of = |partition: &Partition<W>| Standing {
+            number: partition.number(),
+            next: partition.next(),
+            position: partition.position(),
+            strategy: partition.strategy.id,
+            is_idle: !(partition.is_silent() || partition.is_untold() || partition.is_unfinished() || partition.is_uncommitted()),
+        };
+        self.partitions.iter().flatten().map(of).collect()
+    }
+
     pub(super) fn kafka(&self, doing: &'static str, failure: Failure) -> Interrupt {
         Interrupt::End(WorkerError::Kafka { member: self.outbox.member().to_owned(), doing, detail: failure.detail })
     }
@@ -187,7 +199,7 @@ impl<W: World> Session<W> {
         let wait = self.wait();
         let Self { shared, outbox, group, partitions, .. } = self;
         let mut result = Ok(());
-        let count = group.take(wait, |record| {
+        let is_drained = group.take(wait, |record| {
             if result.is_err() {
                 return; // what is left of the batch will be read again
             }
@@ -201,7 +213,7 @@ impl<W: World> Session<W> {
         });
         result?;
         partitions.iter_mut().flatten().try_for_each(|partition| partition.save_refold(shared))?;
-        Ok(count < BATCH)
+        Ok(is_drained)
     }
 
     /// Until something else than a record is due.
@@ -233,7 +245,7 @@ impl<W: World> Session<W> {
         if !waiting.any(|p| p.is_silent() || p.tick.as_ref().is_some_and(|tick| p.next() < tick.end)) {
             return Ok(());
         }
-        let positions = self.group.positions().unwrap_or_default();
+        let positions = self.group.positions().filter(|_| !planted!(MarkersNotPassed)).unwrap_or_default();
         let Self { shared, outbox, partitions, .. } = self;
         for (number, offset) in positions {
             let place = usize::try_from(number).ok().and_then(|number| partitions.get_mut(number));
@@ -273,6 +285,7 @@ impl<W: World> Session<W> {
                 return;
             }
         };
+        let reading = if planted!(TickAfterEnd) { self.shared.world.now() } else { reading };
         for (number, end) in ends {
             if let Some(partition) = self.place(number).and_then(Option::as_mut) {
                 partition.tick = Some(Tick { reading, end });
@@ -319,8 +332,8 @@ impl<W: World> Session<W> {
             self.last_commit = begun;
             return Ok(());
         }
-        let membership = self.group.membership();
-        let membership = membership.ok_or_else(|| Interrupt::Aborted("the consumer has no group metadata".to_owned()))?;
+        let membership = self.group.membership().filter(|m| W::Group::is_member(m) || planted!(CommitOfExpelled));
+        let membership = membership.ok_or_else(|| Interrupt::Aborted("the group has expelled this member".to_owned()))?;
         let told = self.outbox.commit(&offsets, &membership)?;
         self.last_commit = self.shared.world.elapsed();
         self.has_committed = true;
@@ -389,6 +402,18 @@ impl<W: World> Session<W> {
             set(&metrics.hot_rows, i64::try_from(partition.hot()).unwrap_or(i64::MAX));
         }
     }
+}
+
+/// Where a partition stands, for the simulator.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) number: i32,
+    pub(crate) next: i64,
+    pub(crate) position: motmot_core::engine::Position,
+    pub(crate) strategy: motmot_store::StrategyId,
+    /// All that it knows is told and committed.
+    pub(crate) is_idle: bool,
 }
 
 pub(super) fn release<W: World>(shared: &Shared<W>, partition: &Partition<W>) {

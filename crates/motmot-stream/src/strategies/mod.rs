@@ -111,7 +111,7 @@ impl Contents {
     }
 
     /// What others write there is not ours to judge.
-    fn take(&mut self, key: &str, value: Option<&str>) {
+    pub(crate) fn take(&mut self, key: &str, value: Option<&str>) {
         if let Some(id) = key.strip_prefix(TEXT).and_then(|id| id.parse().ok()) {
             set(&mut self.texts, id, value.map(str::to_owned));
         } else if let Some(name) = key.strip_prefix(CURRENT) {

@@ -1,0 +1,58 @@
+//! Whether a process had reason to end with its error.
+
+use std::rc::Rc;
+
+use motmot_store::StoreError;
+
+use super::broker::Topic;
+use super::simulation::Simulation;
+use super::world::Process;
+use crate::error::WorkerError;
+use crate::start::Refusal;
+
+/// Panics if nothing justifies the error.
+pub(super) fn check(simulation: &Rc<Simulation>, process: Process, error: &WorkerError) {
+    // what began while there was trouble may end of it later
+    let is_rough = simulation.calm_since.get().is_none_or(|first| process.id < first);
+    let is_justified = match error {
+        WorkerError::Refused { partition, refusal, .. } => is_refusal_justified(simulation, process, *partition, refusal),
+        // a disk that fails, or another process on the same machine
+        WorkerError::Store(StoreError::Locked { .. }) => is_shared(simulation, process),
+        WorkerError::Store(StoreError::Disk { .. }) | WorkerError::State { .. } => {
+            simulation.rates.disk > 0 || simulation.rates.event.disk_full > 0
+        }
+        WorkerError::Kafka { doing: "reading the input", .. } => simulation.rates.event.retention > 0,
+        // out of reach for longer than anybody waits; or fenced
+        WorkerError::Kafka { .. } | WorkerError::Fatal { .. } | WorkerError::AbortedTooOften { .. } => is_rough || is_named_twice(simulation),
+        _ => false,
+    };
+    assert!(is_justified, "process {process:?} ended without a reason: {error}");
+}
+
+fn is_refusal_justified(simulation: &Simulation, process: Process, partition: i32, refusal: &Refusal) -> bool {
+    let meta = simulation.disks.borrow().get(&(process.machine, partition)).and_then(super::disk::Folder::meta);
+    let broker = simulation.broker.borrow();
+    let start = broker.log(Topic::Touchpoints, partition).start();
+    match refusal {
+        Refusal::BehindLogStart { store, log_start } => {
+            *log_start == start && *store < start && *store == meta.map_or(0, |meta| meta.offset)
+        }
+        // offsets that were set by hand
+        Refusal::StoreAhead { .. } => simulation.ledger.borrow().is_tampered,
+        _ => false,
+    }
+}
+
+fn is_shared(simulation: &Simulation, process: Process) -> bool {
+    simulation.slots.borrow().iter().any(|slot| slot.is_alive && slot.process.machine == process.machine && slot.process != process)
+}
+
+fn is_named_twice(simulation: &Simulation) -> bool {
+    let slots = simulation.slots.borrow();
+    let alive = |slot: &&super::simulation::Slot| slot.is_alive;
+    let mut names: Vec<&str> = slots.iter().filter(alive).map(|slot| slot.name.as_str()).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    names.len() < count
+}

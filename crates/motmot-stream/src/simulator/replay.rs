@@ -1,0 +1,158 @@
+//! What a replay makes of a log: the same engine, and nothing of the worker.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use motmot_core::cycle::{CycleRecord, CycleState};
+use motmot_core::engine::{NoCold, Position, Sink};
+use motmot_core::moment::{Moment, MomentState};
+use motmot_core::{Engine, Strategy, Timestamp, Touchpoint};
+use motmot_wire::{Reader, Writer, cycle_key};
+
+use super::broker::{Log, Stored, Topic};
+use super::ledger::records;
+use super::workload::PARTITIONS;
+use crate::metrics::{self, DEAD};
+use crate::partitioner::partition_of;
+use crate::strategies::SwapRecord;
+
+/// The rows that a reader of both topics has: retracted moments and merged cycles are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Table(BTreeMap<(Topic, Vec<u8>), Vec<u8>>);
+
+impl Table {
+    /// The next record of a topic.
+    pub(super) fn take(&mut self, topic: Topic, key: &[u8], value: Option<&[u8]>) {
+        let is_there = |value: &&[u8]| match topic {
+            Topic::Moments => Reader::new().moment(value).unwrap().state != MomentState::Retracted,
+            _ => Reader::new().cycle(value).unwrap().state != CycleState::Merged,
+        };
+        match value.filter(is_there) {
+            Some(value) => self.0.insert((topic, key.to_vec()), value.to_vec()),
+            None => self.0.remove(&(topic, key.to_vec())),
+        };
+    }
+
+    /// Panics where it is not as it should be.
+    pub(super) fn check(&self, expected: &Self, place: &str) {
+        if self == expected {
+            return;
+        }
+        let mut words = format!("{place}: the tables are not those of a replay\n");
+        for key in self.0.keys().chain(expected.0.keys().filter(|key| !self.0.contains_key(*key))) {
+            let (found, should) = (self.0.get(key), expected.0.get(key));
+            if found != should {
+                _ = writeln!(words, "{:?} {}", key.0, String::from_utf8_lossy(&key.1));
+                _ = writeln!(words, "  is     {}\n  should {}", row(key.0, found), row(key.0, should));
+            }
+        }
+        panic!("{words}");
+    }
+}
+
+fn row(topic: Topic, value: Option<&Vec<u8>>) -> String {
+    let Some(value) = value else { return "absent".to_owned() };
+    let reader = Reader::new();
+    match topic {
+        Topic::Moments => format!("{:?}", reader.moment(value).unwrap()),
+        _ => format!("{:?}", reader.cycle(value).unwrap()),
+    }
+}
+
+pub(super) struct Replay {
+    partition: i32,
+    engine: Engine<NoCold>,
+    reader: Reader,
+    pub(super) table: Rows,
+    next: i64,
+    pub(super) swaps: u64,
+}
+
+impl Replay {
+    pub(super) fn new(partition: i32, strategy: Arc<Strategy>, from: i64) -> Self {
+        let engine = Engine::new(strategy, NoCold, Position::START);
+        Self { partition, engine, reader: Reader::new(), table: Rows::default(), next: from, swaps: 0 }
+    }
+
+    pub(super) fn position(&self) -> Position {
+        self.engine.position()
+    }
+
+    /// Folds what lies before `until`, and counts the verdicts.
+    pub(super) fn fold(&mut self, log: &Log, until: i64, counts: &mut [u64]) {
+        for (offset, record) in records(log, self.next, until) {
+            let arrived_at = Timestamp::from_millis(record.timestamp);
+            let outcome = match key(record, self.partition).zip(self.touchpoint(record)) {
+                Some((key, touchpoint)) => {
+                    let verdict = self.engine.apply(key, &touchpoint, arrived_at, offset, &mut self.table).unwrap();
+                    metrics::outcome(verdict)
+                }
+                None => {
+                    self.engine.observe(arrived_at);
+                    DEAD
+                }
+            };
+            counts[outcome] += 1;
+        }
+        self.next = self.next.max(until);
+    }
+
+    fn touchpoint<'r>(&self, record: &'r Stored) -> Option<Touchpoint<'r>> {
+        self.reader.touchpoint(record.value.as_deref().unwrap_or_default()).ok()
+    }
+
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        while !self.engine.advance(now, usize::MAX, &mut self.table).unwrap() {}
+    }
+
+    /// Swaps where it was swapped.
+    pub(super) fn swap(&mut self, log: &Log, swap: &SwapRecord, to: &Arc<Strategy>, counts: &mut [u64]) {
+        self.fold(log, swap.offset, counts);
+        self.advance(swap.position().now);
+        self.engine.swap(Arc::clone(to), &mut self.table).unwrap();
+        self.advance(swap.position().now);
+        self.swaps = swap.number;
+    }
+}
+
+/// The record's key, if it is one and lies where it belongs.
+fn key(record: &Stored, partition: i32) -> Option<&str> {
+    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok())?;
+    (!key.is_empty() && partition_of(key.as_bytes(), PARTITIONS) == partition).then_some(key)
+}
+
+/// Takes rows as a topic would have them.
+#[derive(Default)]
+pub(super) struct Rows {
+    writer: Writer,
+    rows: Table,
+}
+
+impl std::ops::Deref for Rows {
+    type Target = Table;
+    fn deref(&self) -> &Table {
+        &self.rows
+    }
+}
+
+impl Sink for Rows {
+    fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
+        let mut value = Vec::new();
+        self.writer.moment(moment, &mut value).unwrap();
+        self.rows.take(Topic::Moments, moment.moment_id.as_bytes(), Some(&value));
+    }
+
+    fn cycle(&mut self, cycle: &CycleRecord<'_>, _: &[i64]) {
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        self.writer.cycle(cycle, &mut value).unwrap();
+        cycle_key(&cycle.key, &cycle.cycle_id, &mut key);
+        self.rows.take(Topic::Cycles, &key, Some(&value));
+    }
+
+    fn cycle_gone(&mut self, key: &str, cycle_id: &str) {
+        let mut row_key = Vec::new();
+        cycle_key(key, cycle_id, &mut row_key);
+        self.rows.take(Topic::Cycles, &row_key, None);
+    }
+}

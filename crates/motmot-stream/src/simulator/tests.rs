@@ -1,0 +1,83 @@
+//! Seeds, seeds that found something once, and faults that must be found.
+
+use std::cell::Cell;
+use std::panic::catch_unwind;
+use std::sync::Once;
+
+use super::planted::{Planted, plant};
+use super::run::{Outcome, run};
+
+/// Seeds without being asked for more.
+const SEEDS: u64 = 300;
+/// Within so many seeds a planted fault must be found.
+const SEEDS_A_FAULT: u64 = 2_000;
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+/// Runs a seed, and says how to repeat it if it fails.
+fn checked(seed: u64) -> Outcome {
+    match catch_unwind(|| run(seed)) {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            eprintln!("seed {seed} failed. Repeat it: SEED={seed} cargo test -p motmot-stream simulator::tests::seeds -- --nocapture");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn seeds() {
+    if let Some(seed) = variable("SEED") {
+        println!("{:?}", checked(seed));
+        return;
+    }
+    let (from, count) = (variable("FROM").unwrap_or(1), variable("SEEDS").unwrap_or(SEEDS));
+    let begun = std::time::Instant::now();
+    let (mut commits, mut processes, mut refused) = (0, 0, 0);
+    for seed in from..from + count {
+        let outcome = checked(seed);
+        commits += outcome.commits;
+        processes += outcome.processes;
+        refused += u64::from(outcome.is_refused);
+    }
+    let each = begun.elapsed().as_secs_f64() * 1_000.0 / count as f64;
+    println!("{count} seeds from {from}: {commits} commits by {processes} processes, {refused} refused; {each:.1} ms a seed");
+}
+
+thread_local! {
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a seed finds a fault. What it says of it is not heard.
+fn finds(seed: u64) -> bool {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !IS_QUIET.get() {
+                loud(panic);
+            }
+        }));
+    });
+    IS_QUIET.set(true);
+    let found = catch_unwind(|| run(seed)).is_err();
+    IS_QUIET.set(false);
+    found
+}
+
+#[test]
+fn every_planted_fault_is_found() {
+    let mut missed = Vec::new();
+    for fault in Planted::ALL {
+        plant(Some(fault));
+        match (1..=SEEDS_A_FAULT).find(|seed| finds(*seed)) {
+            Some(seeds) => println!("{fault:?}: found by seed {seeds}"),
+            None => missed.push(fault),
+        }
+        plant(None);
+    }
+    assert!(missed.is_empty(), "not found in {SEEDS_A_FAULT} seeds: {missed:?}");
+}
