@@ -81,6 +81,9 @@ pub(super) struct Partition<W: World> {
     pub(super) next: i64,
     /// What is committed; none: nothing yet.
     committed: Option<i64>,
+    /// Clock and stream time there. The clock in memory may go on without a commit, when there is nothing to tell; the store's must not: it
+    /// would judge a swap later than another worker, who had the partition in between, has judged it.
+    pub(super) committed_position: Position,
     /// Records were applied since the engine told its rows last, or the clock may have moved.
     pub(super) is_untold: bool,
     /// The clock stands before its target: the deadlines are too many for one transaction.
@@ -122,6 +125,7 @@ impl<W: World> Partition<W> {
             phase: start.refold.map_or(Phase::Speaking, |refold| Phase::Silent(Silent { refold, known })),
             next: start.offset,
             committed,
+            committed_position: start.position,
             is_untold: false,
             is_unfinished: false,
             has_told: false,
@@ -302,8 +306,11 @@ impl<W: World> Partition<W> {
         Ok(())
     }
 
-    /// The transaction that names this partition is committed.
+    /// A transaction is committed, which names this partition if it had anything to commit.
     pub(super) fn committed(&mut self, shared: &Shared<W>) {
+        if self.is_uncommitted() {
+            self.committed_position = self.position();
+        }
         self.committed = Some(self.next);
         self.has_told = false;
         self.oldest_arrival = None;
@@ -347,12 +354,12 @@ impl<W: World> Partition<W> {
             checkpoint.add(&change);
         });
         let rows = checkpoint.rows();
-        let now = self.position().now;
+        let position = if self.is_silent() { self.position() } else { self.committed_position };
         let meta = Meta {
             topic_id: shared.topic_id.clone(),
             partitions: shared.partitions,
             offset: self.next,
-            position: if planted!(StreamTimeForgotten) { Position { now, stream_time: now } } else { self.position() },
+            position: if planted!(ClockBeyondCommit) { self.position() } else { position },
             strategy: self.strategy.id,
             swaps: self.swaps,
         };

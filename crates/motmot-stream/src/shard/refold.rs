@@ -94,6 +94,7 @@ impl<W: World> Partition<W> {
             );
         }
         self.phase = Phase::Speaking;
+        self.committed_position = self.position();
         self.is_untold = false;
         self.oldest_arrival = None;
         let seconds = shared.world.elapsed().saturating_sub(self.assigned).as_secs_f64();

@@ -93,6 +93,10 @@ impl Disk {
                 folder.versions.push(Rc::default());
             }
         }
+        simulation.say(|| {
+            let meta = simulation.disks.borrow()[&(process.machine, partition)].meta();
+            format!("{process:?} opens the store of partition {partition}: {meta:?}")
+        });
         Store::over(Self { simulation: Rc::clone(simulation), process, partition }, path)
     }
 
@@ -153,7 +157,7 @@ impl KeyValue for Disk {
             }
         }
         let entries = Rc::new(entries);
-        self.simulation.check_checkpoint(self.partition, &entries);
+        self.simulation.check_checkpoint(self.process, self.partition, &entries);
         if let Some(folder) = self.simulation.disks.borrow_mut().get_mut(&(self.process.machine, self.partition)) {
             folder.versions.push(entries);
         }

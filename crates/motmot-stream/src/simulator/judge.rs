@@ -38,7 +38,7 @@ fn is_refusal_justified(simulation: &Simulation, process: Process, partition: i3
             *log_start == start && *store < start && *store == meta.map_or(0, |meta| meta.offset)
         }
         // offsets that were set by hand
-        Refusal::StoreAhead { .. } => simulation.ledger.borrow().is_tampered,
+        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } => simulation.ledger.borrow().is_tampered,
         _ => false,
     }
 }

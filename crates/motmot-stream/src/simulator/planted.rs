@@ -35,8 +35,8 @@ pub(crate) enum Planted {
     SwapUnrecorded,
     /// An expelled member commits.
     CommitOfExpelled,
-    /// A start takes the stream time for the clock's.
-    StreamTimeForgotten,
+    /// A checkpoint has the clock of the memory, which went on since the commit.
+    ClockBeyondCommit,
 }
 
 impl Planted {
@@ -56,7 +56,7 @@ impl Planted {
         Self::TickAfterEnd,
         Self::SwapUnrecorded,
         Self::CommitOfExpelled,
-        Self::StreamTimeForgotten,
+        Self::ClockBeyondCommit,
     ];
 }
 

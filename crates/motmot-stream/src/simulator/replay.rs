@@ -21,12 +21,22 @@ use crate::strategies::SwapRecord;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Table(BTreeMap<(Topic, Vec<u8>), Vec<u8>>);
 
+/// Made once: a reader has schemas to resolve.
+fn with_reader<T>(read: impl FnOnce(&Reader) -> T) -> T {
+    thread_local! {
+        static READER: Reader = Reader::new();
+    }
+    READER.with(read)
+}
+
 impl Table {
     /// The next record of a topic.
     pub(super) fn take(&mut self, topic: Topic, key: &[u8], value: Option<&[u8]>) {
-        let is_there = |value: &&[u8]| match topic {
-            Topic::Moments => Reader::new().moment(value).unwrap().state != MomentState::Retracted,
-            _ => Reader::new().cycle(value).unwrap().state != CycleState::Merged,
+        let is_there = |value: &&[u8]| {
+            with_reader(|reader| match topic {
+                Topic::Moments => reader.moment(value).unwrap().state != MomentState::Retracted,
+                _ => reader.cycle(value).unwrap().state != CycleState::Merged,
+            })
         };
         match value.filter(is_there) {
             Some(value) => self.0.insert((topic, key.to_vec()), value.to_vec()),
@@ -53,17 +63,15 @@ impl Table {
 
 fn row(topic: Topic, value: Option<&Vec<u8>>) -> String {
     let Some(value) = value else { return "absent".to_owned() };
-    let reader = Reader::new();
-    match topic {
+    with_reader(|reader| match topic {
         Topic::Moments => format!("{:?}", reader.moment(value).unwrap()),
         _ => format!("{:?}", reader.cycle(value).unwrap()),
-    }
+    })
 }
 
 pub(super) struct Replay {
     partition: i32,
     engine: Engine<NoCold>,
-    reader: Reader,
     pub(super) table: Rows,
     next: i64,
     pub(super) swaps: u64,
@@ -72,7 +80,7 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) fn new(partition: i32, strategy: Arc<Strategy>, from: i64) -> Self {
         let engine = Engine::new(strategy, NoCold, Position::START);
-        Self { partition, engine, reader: Reader::new(), table: Rows::default(), next: from, swaps: 0 }
+        Self { partition, engine, table: Rows::default(), next: from, swaps: 0 }
     }
 
     pub(super) fn position(&self) -> Position {
@@ -83,7 +91,7 @@ impl Replay {
     pub(super) fn fold(&mut self, log: &Log, until: i64, counts: &mut [u64]) {
         for (offset, record) in records(log, self.next, until) {
             let arrived_at = Timestamp::from_millis(record.timestamp);
-            let outcome = match key(record, self.partition).zip(self.touchpoint(record)) {
+            let outcome = match key(record, self.partition).zip(touchpoint(record)) {
                 Some((key, touchpoint)) => {
                     let verdict = self.engine.apply(key, &touchpoint, arrived_at, offset, &mut self.table).unwrap();
                     metrics::outcome(verdict)
@@ -98,10 +106,6 @@ impl Replay {
         self.next = self.next.max(until);
     }
 
-    fn touchpoint<'r>(&self, record: &'r Stored) -> Option<Touchpoint<'r>> {
-        self.reader.touchpoint(record.value.as_deref().unwrap_or_default()).ok()
-    }
-
     pub(super) fn advance(&mut self, now: Timestamp) {
         while !self.engine.advance(now, usize::MAX, &mut self.table).unwrap() {}
     }
@@ -114,6 +118,10 @@ impl Replay {
         self.advance(swap.position().now);
         self.swaps = swap.number;
     }
+}
+
+fn touchpoint(record: &Stored) -> Option<Touchpoint<'_>> {
+    with_reader(|reader| reader.touchpoint(record.value.as_deref().unwrap_or_default()).ok())
 }
 
 /// The record's key, if it is one and lies where it belongs.

@@ -324,9 +324,9 @@ impl Simulation {
     }
 
     /// The store must never be ahead of the commit.
-    pub(super) fn check_checkpoint(&self, partition: i32, entries: &Rc<Entries>) {
+    pub(super) fn check_checkpoint(&self, process: Process, partition: i32, entries: &Rc<Entries>) {
         let meta = disk::meta(entries).expect("a checkpoint says what it is one of");
-        self.say(|| format!("a checkpoint of partition {partition}: {meta:?}"));
+        self.say(|| format!("{process:?} saves partition {partition}: {meta:?}"));
         let broker = self.broker.borrow();
         self.ledger.borrow_mut().check_checkpoint(broker.log(Topic::Touchpoints, partition), partition, &meta);
     }
