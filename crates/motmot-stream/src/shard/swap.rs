@@ -19,7 +19,8 @@ use crate::strategies::{Loaded, SwapRecord};
 use crate::worker::Shared;
 
 /// Cycles that one transaction tells anew: none outlives its time-out, and readers are never kept waiting for long.
-pub(super) const PORTION: usize = 2_000;
+/// Few in tests: a simulated swap has portions too.
+pub(super) const PORTION: usize = if cfg!(test) { 2 } else { 2_000 };
 
 /// How far a swap is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,8 +37,8 @@ fn is_refusal_justified(simulation: &Simulation, process: Process, partition: i3
         Refusal::BehindLogStart { store, log_start } => {
             *log_start == start && *store < start && *store == meta.map_or(0, |meta| meta.offset)
         }
-        // offsets that were set by hand
-        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } => simulation.ledger.borrow().is_tampered,
+        // offsets that were set by hand, or forgotten while another machine still had a store
+        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } => simulation.ledger.borrow().is_tampered,
         _ => false,
     }
 }

@@ -153,7 +153,8 @@ impl Ledger {
         if now > metadata.position.stream_time
             && let Some(arrived) = log.arrived(offset)
         {
-            let read = readings[&now];
+            // it may still be on its way to what was read
+            let read = *readings.range(now..).map(|(_, at)| at).min().expect("a clock was read");
             assert!(
                 arrived >= read,
                 "partition {partition}: the clock of the commit at {offset} was read at {read:?}, and the next record came at {arrived:?}"

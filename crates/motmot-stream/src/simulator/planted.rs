@@ -25,6 +25,8 @@ pub(crate) enum Planted {
     SwapNotRefolded,
     /// A checkpoint is written while a swap is being told.
     CheckpointInSwap,
+    /// Folding goes on while a swap is told again.
+    FoldInSwap,
     /// Markers at the log's end are never passed.
     MarkersNotPassed,
     /// A record that is given twice is folded twice.
@@ -40,7 +42,7 @@ pub(crate) enum Planted {
 }
 
 impl Planted {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::StoreAhead,
         Self::WallInBacklog,
         Self::ZombieCommit,
@@ -51,6 +53,7 @@ impl Planted {
         Self::LoudRefold,
         Self::SwapNotRefolded,
         Self::CheckpointInSwap,
+        Self::FoldInSwap,
         Self::MarkersNotPassed,
         Self::FoldedTwice,
         Self::TickAfterEnd,

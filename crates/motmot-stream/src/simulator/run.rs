@@ -9,11 +9,11 @@ use motmot_core::Timestamp;
 use motmot_wire::Reader;
 use prometheus::Registry;
 
-use super::broker::{ProducerId, Stored, Topic};
+use super::broker::{Stored, Topic};
 use super::random::Random;
 use super::simulation::{Simulation, Slot};
 use super::strategies;
-use super::workload::{PARTITIONS, Workload};
+use super::workload::PARTITIONS;
 use super::world::{Process, Sim};
 use crate::config::WorkerConfig;
 use crate::metrics::Metrics;
@@ -48,12 +48,9 @@ pub(super) fn run(seed: u64) -> Outcome {
 
 struct Run {
     simulation: Rc<Simulation>,
-    workload: Workload,
     /// The run's own.
     random: Random,
     processes: u64,
-    /// A producer of the input with an open transaction.
-    upstream: Option<ProducerId>,
     retained: BTreeSet<i32>,
 }
 
@@ -64,10 +61,8 @@ impl Run {
         simulation.ledger.borrow_mut().strategies = known;
         let mut run = Self {
             simulation: Rc::clone(&simulation),
-            workload: Workload::new(seed),
             random: Random::new(seed ^ 0x00ac_7104),
             processes: 0,
-            upstream: None,
             retained: BTreeSet::new(),
         };
         let names = 1 + run.random.below(MACHINES);
@@ -130,43 +125,15 @@ impl Run {
     fn turn(&mut self) {
         match self.random.below(20) {
             0..13 => self.simulation.step_any(),
-            13..16 => self.produce(),
+            13..16 => self.simulation.produce(),
             16..18 => {
                 let pause = *self.random.pick(&[1, 10, 50, 200, 200, 1_000, 1_000, 4_000, 20_000]);
                 self.simulation.advance(Duration::from_millis(pause));
             }
             18 => self.quiet_hour(),
-            _ => self.upstream(),
+            _ => self.simulation.upstream(true),
         }
         self.event();
-    }
-
-    /// Customers do something.
-    fn produce(&mut self) {
-        for _ in 0..=self.random.below(4) {
-            let now = self.simulation.broker_wall();
-            let (partition, record) = self.workload.record(now);
-            let at = self.simulation.elapsed();
-            let mut broker = self.simulation.broker.borrow_mut();
-            let transaction = self.upstream.filter(|_| self.random.per_mille(500)).and_then(|producer| {
-                // it may have timed out
-                broker.transactions.add(producer, Topic::Touchpoints, partition, at).ok()
-            });
-            broker.log_mut(Topic::Touchpoints, partition).append(record, transaction, at);
-        }
-    }
-
-    /// Some producers of the input use transactions of their own, and not all of them end well.
-    fn upstream(&mut self) {
-        let mut broker = self.simulation.broker.borrow_mut();
-        match self.upstream.take() {
-            Some(producer) => {
-                let is_commit = self.random.per_mille(700);
-                let _ = broker.transactions.end(producer, is_commit);
-                while broker.write_marker(Some(producer), 0) {}
-            }
-            None => self.upstream = Some(broker.transactions.init("upstream")),
-        }
     }
 
     /// Everybody works off what there is, and then nothing happens for a while: deadlines pass.
@@ -339,9 +306,7 @@ impl Run {
         self.simulation.advance(Duration::from_secs(250));
         let behind = latest.map_or(0, |latest| latest.as_millis() - self.simulation.broker_wall());
         self.simulation.advance(Duration::from_millis(u64::try_from(behind).unwrap_or(0)));
-        if self.upstream.is_some() {
-            self.upstream();
-        }
+        self.simulation.upstream(false);
         let slots = self.simulation.slots.borrow().len();
         for place in 0..slots {
             let id = self.simulation.slots.borrow()[place].process.id;

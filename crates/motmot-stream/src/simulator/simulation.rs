@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use motmot_core::Timestamp;
 
-use super::broker::{Broker, Decided, Topic};
+use super::broker::{Broker, Decided, ProducerId, Topic};
 use super::client::Client;
 use super::disk::{self, Entries, Folder};
 use super::judge;
 use super::ledger::Ledger;
 use super::random::Random;
 use super::rates::Rates;
+use super::workload::Workload;
 use super::world::{Process, Sim};
 use crate::config::TopicNames;
 use crate::error::WorkerError;
@@ -71,6 +72,9 @@ pub(super) struct Simulation {
     pub(super) slots: RefCell<Vec<Slot>>,
     pub(super) ledger: RefCell<Ledger>,
     topics: TopicNames,
+    workload: RefCell<Workload>,
+    /// A producer of the input with an open transaction.
+    upstream: Cell<Option<ProducerId>>,
     /// Nothing goes wrong any more.
     pub(super) is_calm: Cell<bool>,
     /// The first process that knows no trouble.
@@ -97,6 +101,8 @@ impl Simulation {
             slots: RefCell::default(),
             ledger: RefCell::new(Ledger::new(partitions)),
             topics: TopicNames::default(),
+            workload: RefCell::new(Workload::new(seed)),
+            upstream: Cell::new(None),
             is_calm: Cell::new(false),
             calm_since: Cell::new(None),
             depth: Cell::new(0),
@@ -195,11 +201,41 @@ impl Simulation {
         for _ in 0..turns {
             let pause = if is_long { self.random.borrow_mut().between(0, 1_500) } else { self.random.borrow_mut().between(0, 60) };
             self.advance(Duration::from_millis(pause.unsigned_abs()));
+            if self.below(4) == 0 {
+                self.produce();
+            }
             self.step_any();
         }
         self.set_stopped(process.id, false);
         self.depth.set(self.depth.get() - 1);
         self.say(|| format!("{process:?} goes on"));
+    }
+
+    /// Customers do something.
+    pub(super) fn produce(&self) {
+        for _ in 0..=self.below(4) {
+            let (partition, record) = self.workload.borrow_mut().record(self.broker_wall());
+            let producer = self.upstream.get().filter(|_| self.below(2) == 0);
+            let mut broker = self.broker.borrow_mut();
+            // it may have timed out
+            let add = |producer| broker.transactions.add(producer, Topic::Touchpoints, partition, self.now.get()).ok();
+            let transaction = producer.and_then(add);
+            broker.log_mut(Topic::Touchpoints, partition).append(record, transaction, self.now.get());
+        }
+    }
+
+    /// Some producers of the input use transactions of their own, and not all of them end well.
+    pub(super) fn upstream(&self, begins: bool) {
+        let mut broker = self.broker.borrow_mut();
+        match self.upstream.take() {
+            Some(producer) => {
+                let is_commit = self.below(3) > 0;
+                let _ = broker.transactions.end(producer, is_commit);
+                while broker.write_marker(Some(producer), 0) {}
+            }
+            None if begins => self.upstream.set(Some(broker.transactions.init("upstream"))),
+            None => {}
+        }
     }
 
     pub(super) fn set_stopped(&self, id: u64, is_stopped: bool) {

@@ -44,10 +44,12 @@ fn out_of_reach() -> Failure {
 impl Sim {
     fn ask<T>(&self, of: impl FnOnce(&Simulation) -> T) -> Result<T, Failure> {
         self.simulation.disturb(self.process);
-        match self.simulation.mishap() {
+        let answer = match self.simulation.mishap() {
             Some(_) => Err(out_of_reach()),
             None => Ok(of(&self.simulation)),
-        }
+        };
+        self.simulation.disturb(self.process);
+        answer
     }
 }
 
