@@ -262,7 +262,9 @@ impl<W: World> Partition<W> {
             );
             return Ok(Some(Dead { reason: "too_far_ahead", detail }));
         }
-        if (!is_silent || planted!(CountInRefold)) && let Some(count) = self.counts.outcomes.get_mut(outcome) {
+        if (!is_silent || planted!(CountInRefold))
+            && let Some(count) = self.counts.outcomes.get_mut(outcome)
+        {
             *count += 1;
         }
         Ok(None)

@@ -23,7 +23,9 @@ pub(super) fn check(simulation: &Rc<Simulation>, process: Process, error: &Worke
         }
         WorkerError::Kafka { doing: "reading the input", .. } => simulation.rates.event.retention > 0,
         // out of reach for longer than anybody waits; or fenced
-        WorkerError::Kafka { .. } | WorkerError::Fatal { .. } | WorkerError::AbortedTooOften { .. } => is_rough || is_named_twice(simulation),
+        WorkerError::Kafka { .. } | WorkerError::Fatal { .. } | WorkerError::AbortedTooOften { .. } => {
+            is_rough || is_named_twice(simulation)
+        }
         _ => false,
     };
     assert!(is_justified, "process {process:?} ended without a reason: {error}");
@@ -38,13 +40,19 @@ fn is_refusal_justified(simulation: &Simulation, process: Process, partition: i3
             *log_start == start && *store < start && *store == meta.map_or(0, |meta| meta.offset)
         }
         // offsets that were set by hand, or forgotten while another machine still had a store
-        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } => simulation.ledger.borrow().is_tampered,
+        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } => {
+            simulation.ledger.borrow().is_tampered
+        }
         _ => false,
     }
 }
 
 fn is_shared(simulation: &Simulation, process: Process) -> bool {
-    simulation.slots.borrow().iter().any(|slot| slot.is_alive && slot.process.machine == process.machine && slot.process != process)
+    simulation
+        .slots
+        .borrow()
+        .iter()
+        .any(|slot| slot.is_alive && slot.process.machine == process.machine && slot.process != process)
 }
 
 fn is_named_twice(simulation: &Simulation) -> bool {

@@ -42,24 +42,25 @@ pub(crate) enum Planted {
 }
 
 impl Planted {
-    pub(super) const ALL: [Self; 17] = [
-        Self::StoreAhead,
-        Self::WallInBacklog,
-        Self::ZombieCommit,
-        Self::CountInRefold,
-        Self::TimerLost,
-        Self::ClockForgotten,
-        Self::NoReload,
-        Self::LoudRefold,
-        Self::SwapNotRefolded,
-        Self::CheckpointInSwap,
-        Self::FoldInSwap,
-        Self::MarkersNotPassed,
-        Self::FoldedTwice,
-        Self::TickAfterEnd,
-        Self::SwapUnrecorded,
-        Self::CommitOfExpelled,
-        Self::ClockBeyondCommit,
+    /// All of them, each with the first seed that finds it.
+    pub(super) const ALL: [(Self, u64); 17] = [
+        (Self::StoreAhead, 1),
+        (Self::WallInBacklog, 1),
+        (Self::ZombieCommit, 23),
+        (Self::CountInRefold, 2),
+        (Self::TimerLost, 1),
+        (Self::ClockForgotten, 1),
+        (Self::NoReload, 1),
+        (Self::LoudRefold, 1),
+        (Self::SwapNotRefolded, 1),
+        (Self::CheckpointInSwap, 222),
+        (Self::FoldInSwap, 8),
+        (Self::MarkersNotPassed, 1),
+        (Self::FoldedTwice, 3),
+        (Self::TickAfterEnd, 40),
+        (Self::SwapUnrecorded, 1),
+        (Self::CommitOfExpelled, 165),
+        (Self::ClockBeyondCommit, 1),
     ];
 }
 

@@ -338,7 +338,12 @@ impl Run {
             standing.is_idle
                 && standing.next >= broker.log(Topic::Touchpoints, standing.number).end()
                 && standing.position.now > Timestamp::from_millis(from)
-                && self.simulation.slots.borrow().iter().any(|s| s.shard.is_some() && s.shared.strategy.get().id == standing.strategy)
+                && self
+                    .simulation
+                    .slots
+                    .borrow()
+                    .iter()
+                    .any(|s| s.shard.is_some() && s.shared.strategy.get().id == standing.strategy)
         };
         let numbers: BTreeSet<i32> = standings.iter().map(|standing| standing.number).collect();
         let all = standings.len() == numbers.len() && i32::try_from(numbers.len()) == Ok(PARTITIONS);

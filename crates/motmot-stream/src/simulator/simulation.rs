@@ -150,7 +150,12 @@ impl Simulation {
     /// Tells what happens, under `TRACE=1`.
     pub(super) fn say(&self, what: impl FnOnce() -> String) {
         if self.is_traced {
-            eprintln!("{:>9.3} {}{}", self.now.get().as_secs_f64(), "  ".repeat(usize::try_from(self.depth.get()).unwrap()), what());
+            eprintln!(
+                "{:>9.3} {}{}",
+                self.now.get().as_secs_f64(),
+                "  ".repeat(usize::try_from(self.depth.get()).unwrap()),
+                what()
+            );
         }
     }
 
@@ -199,7 +204,8 @@ impl Simulation {
         self.set_stopped(process.id, true);
         let (turns, is_long) = (1 + self.below(40), self.below(2) == 0);
         for _ in 0..turns {
-            let pause = if is_long { self.random.borrow_mut().between(0, 1_500) } else { self.random.borrow_mut().between(0, 60) };
+            let pause =
+                if is_long { self.random.borrow_mut().between(0, 1_500) } else { self.random.borrow_mut().between(0, 60) };
             self.advance(Duration::from_millis(pause.unsigned_abs()));
             if self.below(4) == 0 {
                 self.produce();
@@ -258,7 +264,8 @@ impl Simulation {
         let until = self.now.get() + duration;
         while self.now.get() < until {
             self.now.set(until.min(self.now.get() + HEARTBEAT));
-            let ids: Vec<u64> = self.slots.borrow().iter().filter(|s| s.is_alive && !s.is_stopped).map(|s| s.process.id).collect();
+            let ids: Vec<u64> =
+                self.slots.borrow().iter().filter(|s| s.is_alive && !s.is_stopped).map(|s| s.process.id).collect();
             ids.into_iter().for_each(|id| self.work(id));
             let looks = self.is_calm.get() || self.below(4) == 0;
             let mut broker = self.broker.borrow_mut();
@@ -283,7 +290,8 @@ impl Simulation {
     /// One turn of any process that can take one.
     pub(super) fn step_any(self: &Rc<Self>) {
         let slots = self.slots.borrow();
-        let ready: Vec<usize> = (0..slots.len()).filter(|place| slots[*place].shard.is_some() && !slots[*place].is_stopped).collect();
+        let ready: Vec<usize> =
+            (0..slots.len()).filter(|place| slots[*place].shard.is_some() && !slots[*place].is_stopped).collect();
         drop(slots);
         if !ready.is_empty() {
             self.step(ready[self.below(ready.len())]);

@@ -6,7 +6,8 @@ use motmot_core::Strategy;
 
 use crate::strategies::Loaded;
 
-const HEAD: &str = "segments: [vip, regular]\ntime_zone: Europe/Berlin\ncalendar: {mon-sun: [\"00:00-07:02\", \"07:03-24:00\"]}\n";
+const HEAD: &str =
+    "segments: [vip, regular]\ntime_zone: Europe/Berlin\ncalendar: {mon-sun: [\"00:00-07:02\", \"07:03-24:00\"]}\n";
 
 /// What all waits for: promises, follow-ups, circles, returns.
 const CUSTOMERS: &str = "limits: {max_touchpoints: 8, max_moments: 100, clock_tolerance: 10s, allowed_skew: 60s, reopen_window: 2000s}
@@ -70,7 +71,8 @@ rules:
 pub(super) fn all() -> &'static [Loaded] {
     static ALL: OnceLock<Vec<Loaded>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let named = [("customers", CUSTOMERS), ("deadlines", DEADLINES), ("points", POINTS), ("other", OTHER), ("other-name", OTHER)];
+        let named =
+            [("customers", CUSTOMERS), ("deadlines", DEADLINES), ("points", POINTS), ("other", OTHER), ("other-name", OTHER)];
         named.into_iter().map(|(name, rules)| load(format!("strategy: {name}\n{HEAD}{rules}"))).collect()
     })
 }

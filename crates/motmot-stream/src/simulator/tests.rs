@@ -8,9 +8,18 @@ use super::planted::{Planted, plant};
 use super::run::{Outcome, run};
 
 /// Seeds without being asked for more.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 100;
 /// Within so many seeds a planted fault must be found.
 const SEEDS_A_FAULT: u64 = 2_000;
+
+/// Seeds that found something in the real code, and what. They find it again only while the generator is as it was: a change of it makes of each
+/// just another seed, and what they found has tests of its own as well, or is among the planted faults.
+const FOUND: [(u64, &str); 4] = [
+    (1, "a checkpoint had a clock beyond its commit's, and a swap was judged anew at another instant"),
+    (8, "records were folded while a swap was told again"),
+    (165, "an expelled member committed, for its group was empty"),
+    (1303, "a store of before the group's offsets were forgotten: refused, as it should be"),
+];
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -22,7 +31,9 @@ fn checked(seed: u64) -> Outcome {
     match catch_unwind(|| run(seed)) {
         Ok(outcome) => outcome,
         Err(panic) => {
-            eprintln!("seed {seed} failed. Repeat it: SEED={seed} cargo test -p motmot-stream simulator::tests::seeds -- --nocapture");
+            eprintln!(
+                "seed {seed} failed. Repeat it: SEED={seed} cargo test -p motmot-stream simulator::tests::seeds -- --nocapture"
+            );
             std::panic::resume_unwind(panic);
         }
     }
@@ -69,9 +80,14 @@ fn finds(seed: u64) -> bool {
 }
 
 #[test]
+fn seeds_that_found_something_stay_clean() {
+    FOUND.iter().for_each(|(seed, _)| _ = checked(*seed));
+}
+
+#[test]
 fn every_planted_fault_is_found() {
-    let mut missed = Vec::new();
-    for fault in Planted::ALL {
+    let mut wrong = String::new();
+    for (fault, known) in Planted::ALL {
         let is_found_by = |seed: &u64| {
             plant(Some(fault));
             let is_found = finds(*seed);
@@ -79,10 +95,13 @@ fn every_planted_fault_is_found() {
             // a seed that fails without it says nothing of it
             is_found && !finds(*seed)
         };
-        match (1..=SEEDS_A_FAULT).find(is_found_by) {
-            Some(seed) => println!("{fault:?}: found by seed {seed}"),
-            None => missed.push(fault),
+        if is_found_by(&known) {
+            continue;
         }
+        wrong.push_str(&match (1..=SEEDS_A_FAULT).find(is_found_by) {
+            Some(seed) => format!("{fault:?} is found by seed {seed} now: say so in `Planted::ALL`\n"),
+            None => format!("{fault:?} is not found in {SEEDS_A_FAULT} seeds\n"),
+        });
     }
-    assert!(missed.is_empty(), "not found in {SEEDS_A_FAULT} seeds: {missed:?}");
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -1,0 +1,63 @@
+//! What is in memory must not show: cases that random logs meet too seldom.
+
+use std::sync::Arc;
+
+use motmot_core::engine::Position;
+use motmot_core::strategy::Strategy;
+use motmot_core::touchpoint::{Outcome, Stage, Touchpoint};
+use motmot_core::{Engine, Timestamp, Verdict};
+
+use crate::support::script::blank;
+use crate::support::store::Store;
+use crate::support::tables::Tables;
+
+const START: i64 = 1_772_000_000_000;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(START + seconds * 1000)
+}
+
+fn touchpoint(id: &str, seconds: i64, stage: Stage, channel: &'static str) -> Touchpoint<'static> {
+    let blank = blank(id.to_owned(), at(seconds).as_millis(), stage, Outcome::Met, None);
+    Touchpoint { channel: channel.into(), ..blank }
+}
+
+/// Two assembled cycles of a key, of which the first can be amended for much longer than the second; some rows are let go of before the
+/// second is collected. Returns what becomes of a touchpoint for the first one, and the tables.
+fn blocked(max_hot: usize, evictions: usize) -> (Verdict, Tables) {
+    let text = "strategy: blocked\ncycles:\n  - {where: {channel: email}, inactivity: 600s, grace: 10000s}\n  \
+                - {inactivity: 30s, grace: 10s}\nrules:\n  - {id: gone, kind: abandoned, dimension: reliability}\n";
+    let strategy = Arc::new(Strategy::load("blocked.yaml", text).unwrap());
+    let (store, mut tables) = (Store::default(), Tables::default());
+    let mut engine = Engine::new(strategy, store.clone(), Position::START);
+    let mut fold = |engine: &mut Engine<Store>, touchpoint: &Touchpoint<'_>, arrived: i64| {
+        let verdict = engine.apply("k", touchpoint, at(arrived), 0, &mut tables).unwrap();
+        engine.advance(at(arrived), usize::MAX, &mut tables).unwrap();
+        verdict
+    };
+    fold(&mut engine, &touchpoint("a", 0, Stage::Greeting, "email"), 0);
+    fold(&mut engine, &touchpoint("b", 1, Stage::Farewell, "email"), 1);
+    fold(&mut engine, &touchpoint("c", 2, Stage::Greeting, "phone"), 2);
+    engine.checkpoint(&mut |change| store.take(&change));
+    (0..evictions).for_each(|_| engine.evict(max_hot));
+    // another key's record moves the stream time past the second cycle's end
+    let other = Touchpoint { cycle_id: Some("x".into()), ..touchpoint("d", 100, Stage::Greeting, "phone") };
+    engine.apply("other", &other, at(100), 0, &mut tables).unwrap();
+    engine.advance(at(100), usize::MAX, &mut tables).unwrap();
+    let verdict = engine.apply("k", &touchpoint("e", 0, Stage::Fulfilment, "email"), at(200), 0, &mut tables).unwrap();
+    engine.advance(at(20_000), usize::MAX, &mut tables).unwrap();
+    (verdict, tables)
+}
+
+#[test]
+fn a_cycle_is_not_collected_in_the_place_of_a_cold_one_before_it() {
+    let (verdict, expected) = blocked(usize::MAX, 0);
+    assert_eq!(verdict, Verdict::Folded);
+    for max_hot in 0..4 {
+        for evictions in 1..4 {
+            let (verdict, tables) = blocked(max_hot, evictions);
+            assert_eq!(verdict, Verdict::Folded, "{max_hot} rows in memory after {evictions} evictions");
+            assert_eq!(tables.cycles, expected.cycles, "{max_hot} rows in memory after {evictions} evictions");
+        }
+    }
+}
