@@ -23,10 +23,10 @@ fn touchpoint(id: &str, seconds: i64, stage: Stage, channel: &'static str) -> To
 }
 
 /// Two assembled cycles of a key, of which the first can be amended for much longer than the second; some rows are let go of before the
-/// second is collected. Returns what becomes of a touchpoint for the first one, and the tables.
-fn blocked(max_hot: usize, evictions: usize) -> (Verdict, Tables) {
+/// second is collected; how many rows of strangers lie around decides which. Returns what becomes of a touchpoint for the first one, and the tables.
+fn blocked(strangers: usize, max_hot: usize, evictions: usize) -> (Verdict, Tables) {
     let text = "strategy: blocked\ncycles:\n  - {where: {channel: email}, inactivity: 600s, grace: 10000s}\n  \
-                - {inactivity: 30s, grace: 10s}\nrules:\n  - {id: gone, kind: abandoned, dimension: reliability}\n";
+                - {inactivity: 30s, grace: 10s}\nrules:\n  - {id: unmet, kind: unmet, dimension: reliability}\n";
     let strategy = Arc::new(Strategy::load("blocked.yaml", text).unwrap());
     let (store, mut tables) = (Store::default(), Tables::default());
     let mut engine = Engine::new(strategy, store.clone(), Position::START);
@@ -35,6 +35,15 @@ fn blocked(max_hot: usize, evictions: usize) -> (Verdict, Tables) {
         engine.advance(at(arrived), usize::MAX, &mut tables).unwrap();
         verdict
     };
+    (0..strangers).for_each(|n| {
+        _ = engine.apply(
+            &format!("stranger-{n}"),
+            &touchpoint("s", 0, Stage::Greeting, "email"),
+            at(0),
+            0,
+            &mut Tables::default(),
+        )
+    });
     fold(&mut engine, &touchpoint("a", 0, Stage::Greeting, "email"), 0);
     fold(&mut engine, &touchpoint("b", 1, Stage::Farewell, "email"), 1);
     fold(&mut engine, &touchpoint("c", 2, Stage::Greeting, "phone"), 2);
@@ -51,13 +60,14 @@ fn blocked(max_hot: usize, evictions: usize) -> (Verdict, Tables) {
 
 #[test]
 fn a_cycle_is_not_collected_in_the_place_of_a_cold_one_before_it() {
-    let (verdict, expected) = blocked(usize::MAX, 0);
-    assert_eq!(verdict, Verdict::Folded);
-    for max_hot in 0..4 {
-        for evictions in 1..4 {
-            let (verdict, tables) = blocked(max_hot, evictions);
-            assert_eq!(verdict, Verdict::Folded, "{max_hot} rows in memory after {evictions} evictions");
-            assert_eq!(tables.cycles, expected.cycles, "{max_hot} rows in memory after {evictions} evictions");
+    for strangers in 0..4 {
+        let (verdict, expected) = blocked(strangers, usize::MAX, 0);
+        assert_eq!(verdict, Verdict::Folded);
+        for (max_hot, evictions) in (0..12).flat_map(|max_hot| (1..4).map(move |evictions| (max_hot, evictions))) {
+            let (verdict, tables) = blocked(strangers, max_hot, evictions);
+            let case = format!("{strangers} strangers, {max_hot} rows in memory after {evictions} evictions");
+            assert_eq!(verdict, Verdict::Folded, "{case}");
+            assert_eq!(tables.cycles, expected.cycles, "{case}");
         }
     }
 }
