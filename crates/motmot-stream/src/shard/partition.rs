@@ -90,7 +90,7 @@ pub(super) struct Partition<W: World> {
     /// Records were given that are to be given again.
     is_passed_over: bool,
     /// The clock stands before its target: the deadlines are too many for one transaction.
-    is_unfinished: bool,
+    pub(super) is_unfinished: bool,
     /// Rows of this partition are in the open transaction.
     has_told: bool,
     /// The last wall-clock reading that everything before it has been folded for.
@@ -131,7 +131,7 @@ impl<W: World> Partition<W> {
             committed_position: start.position,
             is_untold: false,
             is_passed_over: false,
-            is_unfinished: false,
+            is_unfinished: committed.is_none() && start.position.now < start.position.stream_time,
             has_told: false,
             reading: Timestamp::MIN,
             tick: None,

@@ -96,6 +96,9 @@ impl<W: World> Partition<W> {
         self.phase = Phase::Speaking;
         self.committed_position = self.position();
         self.is_untold = false;
+        // A commit within a storm of deadlines has a clock before the stream time. They are worked off before anything else, above all before
+        // a swap: what is final by the one and not by the other would be judged by both strategies.
+        self.is_unfinished = !planted!(StormForgotten) && self.committed_position.now < self.committed_position.stream_time;
         self.oldest_arrival = None;
         let seconds = shared.world.elapsed().saturating_sub(self.assigned).as_secs_f64();
         shared.metrics.refold_seconds.observe(seconds);

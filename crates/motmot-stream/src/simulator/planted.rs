@@ -27,6 +27,8 @@ pub(crate) enum Planted {
     CheckpointInSwap,
     /// Folding goes on while a swap is told again.
     FoldInSwap,
+    /// A start within a storm of deadlines takes it for worked off.
+    StormForgotten,
     /// Markers at the log's end are never passed.
     MarkersNotPassed,
     /// A record that is given twice is folded twice.
@@ -43,7 +45,7 @@ pub(crate) enum Planted {
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 17] = [
+    pub(super) const ALL: [(Self, u64); 18] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 1),
         (Self::ZombieCommit, 23),
@@ -54,7 +56,8 @@ impl Planted {
         (Self::LoudRefold, 1),
         (Self::SwapNotRefolded, 1),
         (Self::CheckpointInSwap, 222),
-        (Self::FoldInSwap, 8),
+        (Self::FoldInSwap, 20),
+        (Self::StormForgotten, 2394),
         (Self::MarkersNotPassed, 1),
         (Self::FoldedTwice, 3),
         (Self::TickAfterEnd, 40),
