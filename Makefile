@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint build release bench fmt clean
+.PHONY: help setup demo test sim lint build release bench fmt clean
 MAKEFLAGS += --no-builtin-rules
 
 ARGS ?=
@@ -28,6 +28,12 @@ demo: ## the main job on a simulated bank morning, with no other server (Ctrl-C 
 test: ## all tests, on a real Kafka and real Prometheus tools
 	@deploy/local/setup test
 	@$(WITH_ENV) deploy/local/kafka run cargo test $(LOCKED) --workspace $(ARGS)
+
+SEEDS ?= 1000
+
+sim: ## whole workers against a model of Kafka, SEEDS=n of them (FROM=n: from there on; SEED=n TRACE=1: one, told step by step)
+	@deploy/local/setup build
+	@$(WITH_ENV) SEEDS=$(SEEDS) cargo test $(LOCKED) -p motmot-stream --lib -- --exact simulator::tests::seeds --nocapture
 
 lint: ## formatting, clippy, docs, shell scripts, and the licences and sources of the dependencies
 	@deploy/local/setup lint

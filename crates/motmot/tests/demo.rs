@@ -12,8 +12,7 @@ use program::{command, motmot};
 fn a_few_seconds_of_it_raise_a_moment_and_end_with_a_summary() {
     let outcome = motmot(&["demo", "--seconds", "8", "--set", "http.listen=127.0.0.1:0"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    for words in
-        ["/metrics", "Whoever receives a customer gives no name: ", "would save it: ", "The bank was open for ", " moments, "]
+    for words in ["/metrics", "Whoever receives a customer gives no name: ", "would save it: ", "It was open for ", " moments, "]
     {
         assert!(outcome.stdout.contains(words), "`{words}` is not in {}", outcome.stdout);
     }
@@ -41,6 +40,6 @@ fn ctrl_c_closes_the_bank_in_order() {
     assert!(killed.success());
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
-    assert!(rest.contains("The bank was open for "), "{rest}");
+    assert!(rest.contains("It was open for "), "{rest}");
     assert_eq!(demo.wait().unwrap().code(), Some(0));
 }

@@ -6,11 +6,13 @@
 
 pub mod calendar;
 pub mod diff;
+mod filter;
 mod hash;
 mod load;
 mod model;
 mod words;
 
+pub use filter::*;
 pub use model::*;
 
 /// The JSON Schema (2020-12) of the strategy file, for editors. It knows the form; what it cannot know (a segment without a

@@ -107,8 +107,9 @@ fn selector(rule: &str, severity: Severity) -> String {
     format!("rule={},severity={}", quoted(rule), quoted(severity.name()))
 }
 
+/// The series has the rule already. Here it tells the alerts of one owner apart for promtool, which else calls them duplicates.
 fn labels(rule: &Rule, severity: Severity) -> Vec<(&'static str, String)> {
-    vec![("severity", severity.name().to_owned()), ("owner", verbatim(&rule.owner))]
+    vec![("rule", rule.id.clone()), ("severity", severity.name().to_owned()), ("owner", verbatim(&rule.owner))]
 }
 
 fn annotations(rule: &Rule, summary: String, description: String) -> Vec<(&'static str, String)> {
