@@ -8,7 +8,7 @@ use super::model::Dimension;
 /// Which touchpoints are meant: every given field must have one of its values. An empty filter matches all.
 ///
 /// Sets of enum values are bit sets (bit = position in `ALL`, one bit more for "not given"), zero meaning "any".
-/// The segment is not here: it is the cycle's, see [`Rule::segments`].
+/// The segment is not here: it is the cycle's, see [`super::Rule::segments`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     /// Stages.
