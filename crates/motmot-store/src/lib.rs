@@ -4,15 +4,19 @@
 //! way to write, [`Store::write`], and it writes everything in one batch: the changed rows, their wake-ups, offset, clock and
 //! strategy. A reader sees either the old checkpoint or the new one.
 //!
-//! Where to start reading: [`keys`] (what lies under which key), [`Store`] (opening and writing), [`Reader`] (what the engine reads).
+//! Where to start reading: [`keys`] (what lies under which key), [`Store`] (opening and writing), [`Reader`] (what the engine reads),
+//! [`folder`] (where stores lie, and where they go), [`Inspection`] (a look at a store that somebody else may have open).
 
 mod error;
+pub mod folder;
+mod inspect;
 pub mod keys;
 mod meta;
 mod resources;
 mod store;
 
 pub use error::StoreError;
+pub use inspect::{Counts, Inspection};
 pub use meta::{Meta, StrategyId};
 pub use resources::Resources;
 pub use store::{Checkpoint, Reader, Store};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use motmot_core::engine::{BoxError, Cold, RowChange, RowId};
 use motmot_core::time::Timestamp;
-use rocksdb::{DB, ErrorKind, ReadOptions, WriteBatch};
+use rocksdb::{DB, ReadOptions, WriteBatch};
 
 use crate::error::StoreError;
+use crate::folder;
 use crate::keys;
 use crate::meta::{FORMAT, Meta, StrategyId};
 use crate::resources::Resources;
@@ -26,10 +27,12 @@ impl Store {
     /// # Errors
     /// When it is locked by another owner, has another format, is damaged, or the disk refuses.
     pub fn open(resources: &Resources, dir: &Path, topic: &str, partition: i32) -> Result<Self, StoreError> {
-        let path = dir.join(format!("{topic}-{partition}"));
+        let path = folder::of(dir, topic, partition);
         std::fs::create_dir_all(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
-        let db = DB::open(&resources.options(), &path).map_err(|source| open_error(path.clone(), source))?;
+        let db = DB::open(&resources.options(), &path).map_err(|source| StoreError::of(path.clone(), "opened", source))?;
         let mut store = Self { db: Arc::new(db), path, meta: None };
+        // What a process that was killed left of a snapshot; whoever holds the lock is alone with it.
+        folder::remove(&folder::snapshot(&store.path))?;
         store.meta = store.read_meta()?;
         Ok(store)
     }
@@ -44,7 +47,7 @@ impl Store {
     }
 
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.db.get(key).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "read", source })
+        self.db.get(key).map_err(|source| StoreError::of(self.path.clone(), "read", source))
     }
 
     /// What the last checkpoint is one of; none: the store is empty.
@@ -84,26 +87,28 @@ impl Store {
             batch.put(keys::strategy(meta.strategy.text), strategy);
         }
         batch.put(keys::META, meta.encode());
-        self.db.write(batch).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "written", source })?;
+        self.db.write(batch).map_err(|source| StoreError::of(self.path.clone(), "written", source))?;
         self.meta = Some(meta);
         Ok(())
+    }
+
+    /// Makes a snapshot of the last checkpoint beside the store, and returns its folder: a RocksDB of its own, whose tables are hard links.
+    /// An earlier one is replaced.
+    ///
+    /// # Errors
+    /// When the disk refuses. The store is none the worse for it.
+    pub fn snapshot(&self) -> Result<PathBuf, StoreError> {
+        let into = folder::snapshot(&self.path);
+        folder::remove(&into)?;
+        let made = rocksdb::checkpoint::Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(&into));
+        made.map_err(|source| StoreError::of(self.path.clone(), "snapshotted", source))?;
+        Ok(into)
     }
 
     /// Bytes in files and in write buffers, as RocksDB counts them.
     pub fn size_bytes(&self) -> u64 {
         let property = |name| self.db.property_int_value(name).ok().flatten().unwrap_or(0);
         property(rocksdb::properties::TOTAL_SST_FILES_SIZE).saturating_add(property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES))
-    }
-}
-
-fn open_error(path: PathBuf, source: rocksdb::Error) -> StoreError {
-    // RocksDB has no error kind for a held lock; it says "lock hold by current process" or "While lock file".
-    let is_lock =
-        source.kind() == ErrorKind::IOError && (source.as_ref().contains("lock file") || source.as_ref().contains("lock hold"));
-    match source.kind() {
-        _ if is_lock => StoreError::Locked { path, source },
-        ErrorKind::Corruption => StoreError::Damaged { path, what: source.into_string() },
-        _ => StoreError::Disk { path, doing: "opened", source },
     }
 }
 
@@ -158,7 +163,7 @@ pub struct Reader {
 
 impl Reader {
     fn disk(&self, source: rocksdb::Error) -> StoreError {
-        StoreError::Disk { path: self.path.clone(), doing: "read", source }
+        StoreError::of(self.path.clone(), "read", source)
     }
 }
 

@@ -18,6 +18,7 @@ mod metrics;
 mod native;
 mod outbox;
 pub mod partitioner;
+pub mod rebuild;
 mod shard;
 mod start;
 pub mod strategies;

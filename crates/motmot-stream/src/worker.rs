@@ -232,7 +232,7 @@ impl std::fmt::Debug for StrategySwitch {
 
 /// Keeps the text of a strategy for those who must fold again what was folded under it: before anything rests on it.
 fn keep_text(config: &WorkerConfig, loaded: &Loaded) -> Result<(), WorkerError> {
-    let record = (strategies::text_key(loaded.id), loaded.text.as_str());
+    let record = (strategies::text_key(loaded.id), Some(loaded.text.as_str()));
     strategies::publish(&config.kafka, &config.topics.strategies, &[record])
 }
 
