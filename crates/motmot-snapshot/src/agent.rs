@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use motmot_store::Meta;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -59,7 +59,8 @@ pub type Observer = Arc<dyn Fn(i32, Event) + Send + Sync>;
 
 /// Makes snapshots in the background, and fetches them.
 pub struct Agent {
-    runtime: Runtime,
+    threads: Option<Runtime>,
+    runtime: Handle,
     address: Address,
     interval: Duration,
     keep: usize,
@@ -89,7 +90,8 @@ impl Agent {
             .enable_all()
             .build()
             .map_err(SnapshotError::Threads)?;
-        Ok(Self { runtime, address, interval, keep, transfers: Arc::new(Semaphore::new(TRANSFERS)), observer })
+        let (runtime, threads) = (runtime.handle().clone(), Some(runtime));
+        Ok(Self { threads, runtime, address, interval, keep, transfers: Arc::new(Semaphore::new(TRANSFERS)), observer })
     }
 
     /// What the owner of a partition has, from its assignment to its end.
@@ -106,7 +108,7 @@ impl Agent {
             observer: Arc::clone(&self.observer),
             partition,
         };
-        Session { shared: Arc::new(shared), runtime: self.runtime.handle().clone(), running: None }
+        Session { shared: Arc::new(shared), runtime: self.runtime.clone(), running: None }
     }
 
     /// Everybody who has snapshots at this address.
@@ -185,6 +187,15 @@ impl Agent {
     }
 }
 
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // Whoever holds it last may be a task of another runtime, which must not wait for the end of this one.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
 impl std::fmt::Debug for Agent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Agent").field("address", &self.address).field("interval", &self.interval).finish_non_exhaustive()
@@ -205,7 +216,7 @@ struct Shared {
 /// nothing to say about it any more.
 pub struct Session {
     shared: Arc<Shared>,
-    runtime: tokio::runtime::Handle,
+    runtime: Handle,
     running: Option<JoinHandle<()>>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use motmot_core::engine::BoxError;
 use rocksdb::ErrorKind;
 
 /// What can be wrong with a store, in words for whoever is woken by it.
@@ -16,7 +17,7 @@ pub enum StoreError {
         /// The partition's folder.
         path: PathBuf,
         /// What RocksDB said.
-        source: rocksdb::Error,
+        source: BoxError,
     },
     /// Written by a version of motmot that this one cannot read.
     #[error(
@@ -68,7 +69,7 @@ pub enum StoreError {
         /// "opened", "read", "written" or "snapshotted".
         doing: &'static str,
         /// What RocksDB said.
-        source: rocksdb::Error,
+        source: BoxError,
     },
     /// A folder cannot be moved or removed.
     #[error("the folder {path} cannot be {doing}: {source}. Check its rights and the disk")]
@@ -88,15 +89,16 @@ pub enum StoreError {
         /// "opened", "read", "written" or "snapshotted".
         doing: &'static str,
         /// What RocksDB said.
-        source: rocksdb::Error,
+        source: BoxError,
     },
 }
 
 impl StoreError {
-    /// What RocksDB says about a folder, told apart by what mends it.
-    pub(crate) fn of(path: PathBuf, doing: &'static str, source: rocksdb::Error) -> Self {
-        let text = source.as_ref();
-        match source.kind() {
+    /// What the disk, or RocksDB on it, says about a folder, told apart by what mends it.
+    pub(crate) fn of(path: PathBuf, doing: &'static str, source: BoxError) -> Self {
+        let Some(said) = source.downcast_ref::<rocksdb::Error>() else { return Self::Disk { path, doing, source } };
+        let text = said.as_ref();
+        match said.kind() {
             // RocksDB has no kind for a held lock; it says "lock hold by current process" or "While lock file" …
             ErrorKind::IOError if text.contains("lock file") || text.contains("lock hold") => Self::Locked { path, source },
             // … nor for a full disk; it hands on what the system says. A quota is a disk of its own size.
@@ -104,8 +106,8 @@ impl StoreError {
                 Self::DiskFull { path, doing, source }
             }
             // A table or a log that the store's own list names is not there: as bad as one with wrong bytes.
-            ErrorKind::IOError if text.contains("No such file or directory") => Self::Damaged { path, what: source.into_string() },
-            ErrorKind::Corruption => Self::Damaged { path, what: source.into_string() },
+            ErrorKind::IOError if text.contains("No such file or directory") => Self::Damaged { path, what: text.to_owned() },
+            ErrorKind::Corruption => Self::Damaged { path, what: text.to_owned() },
             _ => Self::Disk { path, doing, source },
         }
     }

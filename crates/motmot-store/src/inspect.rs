@@ -39,7 +39,7 @@ impl Inspection {
         let mut options = Options::default();
         options.set_max_open_files(256);
         let opened = DB::open_for_read_only(&options, path, false);
-        let db = opened.map_err(|source| StoreError::of(path.to_owned(), "opened", source))?;
+        let db = opened.map_err(|source| StoreError::of(path.to_owned(), "opened", source.into()))?;
         Ok(Self { db, path: path.to_owned() })
     }
 
@@ -150,7 +150,7 @@ impl Inspection {
     }
 
     fn read(&self, source: rocksdb::Error) -> StoreError {
-        StoreError::of(self.path.clone(), "read", source)
+        StoreError::of(self.path.clone(), "read", source.into())
     }
 
     fn damaged(&self, what: String) -> StoreError {

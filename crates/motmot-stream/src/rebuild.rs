@@ -20,7 +20,6 @@ use crate::strategies::{self, Contents, SwapRecord};
 use crate::topics;
 
 /// A group's partitions as they are before a rebuild.
-#[derive(Debug)]
 pub struct Rebuild {
     kafka: KafkaConfig,
     topics: TopicNames,
@@ -153,5 +152,11 @@ impl Rebuild {
         }
         let detail = format!("partition {number} has another commit than was set; somebody else is at it. Run it again");
         Err(WorkerError::Kafka { member: self.group.clone(), doing: "setting the offset", detail })
+    }
+}
+
+impl std::fmt::Debug for Rebuild {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rebuild").field("group", &self.group).field("partitions", &self.partitions).finish_non_exhaustive()
     }
 }

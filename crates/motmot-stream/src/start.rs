@@ -119,11 +119,6 @@ pub(crate) enum Local {
 /// When no snapshot helps either: who finds that must decide.
 pub(crate) fn judge(facts: &Facts<'_>, near: i64) -> Result<Local, Refusal> {
     let without = Facts { store: None, ..facts.clone() };
-    if facts.commit.is_some_and(Commit::is_anew) {
-        let refusal = facts.store.map(|meta| Refusal::OtherOrigin { store: meta.origin, commit: facts.commit.map_or(0, |c| c.offset) });
-        let begin = decide(&without)?;
-        return Ok(refusal.map_or(Local::Near(begin.clone()), |refusal| Local::Useless { refusal, again: Some(begin) }));
-    }
     match decide(facts) {
         Ok(start) => {
             let behind = facts.commit.map(|commit| commit.offset - start.offset);
@@ -151,7 +146,10 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
         check_log(facts, offset, "store", offset)?;
         return Ok(facts.store.map_or_else(|| Start::first(offset, facts.configured), Start::at));
     };
-    if commit.is_anew() {
+    if commit.metadata.is_some_and(|metadata| metadata.is_anew()) {
+        if let Some(meta) = facts.store {
+            return Err(Refusal::OtherOrigin { store: meta.origin, commit: commit.offset });
+        }
         check_log(facts, commit.offset, "commit", commit.offset)?;
         return Ok(Start::first(commit.offset, facts.configured));
     }
@@ -184,12 +182,6 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
         is_first: false,
         clock_is_lost: committed.is_none(),
     })
-}
-
-impl Commit {
-    fn is_anew(self) -> bool {
-        self.metadata.is_some_and(|metadata| metadata.is_anew())
-    }
 }
 
 impl Start {

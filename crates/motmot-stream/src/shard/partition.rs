@@ -1,7 +1,7 @@
 //! One input partition: its engine, its store, and where it stands against log and commit.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use motmot_core::engine::{BoxError, Position};
 use motmot_core::{Engine, Timestamp};
@@ -12,9 +12,9 @@ use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::metadata::CommitMetadata;
 use crate::metrics::{self, OUTCOMES};
-use crate::native::Record;
 use crate::outbox::Outbox;
 use crate::partitioner::partition_of;
+use crate::port::{Record, Snapshots as _, World};
 use crate::start::Start;
 use crate::strategies::Loaded;
 use crate::worker::Shared;
@@ -66,10 +66,13 @@ struct Dead {
     detail: String,
 }
 
-pub(super) struct Partition {
+pub(super) struct Partition<W: World> {
     pub(super) number: i32,
-    pub(super) engine: Engine<Reader>,
-    store: Store,
+    pub(super) engine: Engine<Reader<W::Entries>>,
+    store: Store<W::Entries>,
+    snapshots: W::Snapshots,
+    /// The first offset that was folded.
+    pub(super) origin: i64,
     /// In force.
     pub(super) strategy: Arc<Loaded>,
     /// How often it was swapped.
@@ -97,19 +100,27 @@ pub(super) struct Partition {
     pub(super) is_unsaved: bool,
     /// A swap is told and not in the store yet.
     pub(super) is_swap_unsaved: bool,
-    checkpointed: Instant,
-    pub(super) assigned: Instant,
+    checkpointed: Duration,
+    pub(super) assigned: Duration,
 }
 
-impl Partition {
-    /// `known` has every strategy that `start` names.
-    pub(super) fn new(number: i32, store: Store, start: Start, strategy: Arc<Loaded>, known: Known) -> Self {
+impl<W: World> Partition<W> {
+    /// The strategy of `start`, and every one that its re-fold names.
+    pub(super) fn new(
+        number: i32,
+        (store, snapshots): (Store<W::Entries>, W::Snapshots),
+        start: Start,
+        (strategy, known): (Arc<Loaded>, Known),
+        now: Duration,
+    ) -> Self {
         let engine = Engine::new(Arc::clone(&strategy.strategy), store.reader(), start.position);
         let committed = start.refold.as_ref().map(|refold| refold.until);
         Self {
             number,
             engine,
             store,
+            snapshots,
+            origin: start.origin,
             strategy,
             swaps: start.swaps,
             swap: Swap::None,
@@ -126,8 +137,8 @@ impl Partition {
             records_since_checkpoint: 0,
             is_unsaved: start.is_first,
             is_swap_unsaved: false,
-            checkpointed: Instant::now(),
-            assigned: Instant::now(),
+            checkpointed: now,
+            assigned: now,
         }
     }
 
@@ -145,15 +156,15 @@ impl Partition {
 
     /// What stands beside the offset of the next commit.
     pub(super) fn metadata(&self) -> CommitMetadata {
-        let (position, strategy, swaps) = (self.position(), self.strategy.id, self.swaps);
-        CommitMetadata { position, strategy, swaps, is_swapping: self.is_swapping() }
+        let (position, strategy, swaps, origin) = (self.position(), self.strategy.id, self.swaps, self.origin);
+        CommitMetadata { position, strategy, swaps, origin, is_swapping: self.is_swapping() }
     }
 
     pub(super) fn hot(&self) -> usize {
         self.engine.hot()
     }
 
-    pub(super) fn store(&self) -> &Store {
+    pub(super) fn store(&self) -> &Store<W::Entries> {
         &self.store
     }
 
@@ -174,29 +185,24 @@ impl Partition {
         !self.is_silent() && (self.has_told || self.swap != Swap::None || self.next > self.committed.unwrap_or(0))
     }
 
-    pub(super) fn state_error(&self, shared: &Shared, source: BoxError) -> WorkerError {
+    pub(super) fn state_error(&self, shared: &Shared<W>, source: BoxError) -> WorkerError {
         WorkerError::State { topic: shared.config.topics.touchpoints.clone(), partition: self.number, offset: self.next, source }
     }
 
     /// Folds one record.
-    pub(super) fn fold(&mut self, shared: &Shared, record: Record<'_>, outbox: &mut Outbox) -> Result<(), Interrupt> {
-        if record.offset() < self.next {
+    pub(super) fn fold(&mut self, shared: &Shared<W>, record: Record<'_>, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
+        if record.offset < self.next {
             // Fetched before the partition was assigned anew. Anything else would be a fault, so it shows.
             shared.metrics.skipped.inc();
-            tracing::debug!(
-                partition = self.number,
-                offset = record.offset(),
-                next = self.next,
-                "a record that is folded already"
-            );
+            tracing::debug!(partition = self.number, offset = record.offset, next = self.next, "a record that is folded already");
             return Ok(());
         }
-        self.reach(shared, record.offset(), outbox)?;
-        self.next = record.offset() + 1;
+        self.reach(shared, record.offset, outbox)?;
+        self.next = record.offset + 1;
         self.records_since_checkpoint += 1;
         self.is_unsaved = true;
         self.is_untold = true;
-        let arrived_at = record.timestamp();
+        let arrived_at = record.timestamp;
         if self.oldest_arrival.is_none_or(|oldest| arrived_at < oldest) {
             self.oldest_arrival = Some(arrived_at);
         }
@@ -204,22 +210,22 @@ impl Partition {
             self.bury(shared, record, dead, outbox)?;
         }
         // the last record before the commit ends a re-fold, whether or not anything follows it
-        self.reach(shared, record.offset() + 1, outbox)
+        self.reach(shared, record.offset + 1, outbox)
     }
 
     fn apply(
         &mut self,
-        shared: &Shared,
+        shared: &Shared<W>,
         record: Record<'_>,
         arrived_at: Timestamp,
-        outbox: &mut Outbox,
+        outbox: &mut Outbox<W>,
     ) -> Result<Option<Dead>, Interrupt> {
         if arrived_at.as_millis() < 0 {
             let detail = "the record has no timestamp, and arrival decides what is late: let the producer or the broker set one";
             return Ok(Some(Dead { reason: "no_timestamp", detail: detail.to_owned() }));
         }
         let read = key(record, shared.partitions).and_then(|key| {
-            let touchpoint = shared.reader.touchpoint(record.value().unwrap_or_default());
+            let touchpoint = shared.reader.touchpoint(record.value.unwrap_or_default());
             touchpoint.map(|touchpoint| (key, touchpoint)).map_err(|e| Dead { reason: e.reason(), detail: e.to_string() })
         });
         let (key, touchpoint) = match read {
@@ -231,7 +237,7 @@ impl Partition {
         };
         let is_silent = self.is_silent();
         let mut voice = outbox.voice(self.number, is_silent);
-        let verdict = self.engine.apply(key, &touchpoint, arrived_at, record.offset(), &mut voice);
+        let verdict = self.engine.apply(key, &touchpoint, arrived_at, record.offset, &mut voice);
         let verdict = verdict.map_err(|source| self.state_error(shared, source))?;
         let outcome = metrics::outcome(verdict);
         if outcome == metrics::DEAD {
@@ -247,19 +253,19 @@ impl Partition {
         Ok(None)
     }
 
-    fn bury(&mut self, shared: &Shared, record: Record<'_>, dead: Dead, outbox: &mut Outbox) -> Result<(), Interrupt> {
+    fn bury(&mut self, shared: &Shared<W>, record: Record<'_>, dead: Dead, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
         if self.is_silent() {
             return Ok(());
         }
         self.counts.die(dead.reason);
         self.has_told = true;
-        let timestamp = record.timestamp();
+        let timestamp = record.timestamp;
         let letter = DeadLetter {
             reason: dead.reason.to_owned(),
             detail: dead.detail,
             topic: shared.config.topics.touchpoints.clone(),
             partition: self.number,
-            offset: record.offset(),
+            offset: record.offset,
             timestamp: (timestamp >= 0).then(|| Timestamp::from_millis(timestamp)),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
@@ -283,7 +289,7 @@ impl Partition {
     }
 
     /// Tells all rows that differ from what was told, at the clock where the partition stands. While a swap is told the clock stands still.
-    pub(super) fn advance(&mut self, shared: &Shared, outbox: &mut Outbox) -> Result<(), Interrupt> {
+    pub(super) fn advance(&mut self, shared: &Shared<W>, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
         let Position { now, stream_time } = self.engine.position();
         let (target, budget) = if self.is_swapping() { (now, swap::PORTION) } else { (self.reading.max(stream_time), DEADLINES) };
         let before = outbox.told().rows();
@@ -302,7 +308,7 @@ impl Partition {
     }
 
     /// The transaction that names this partition is committed.
-    pub(super) fn committed(&mut self, shared: &Shared) {
+    pub(super) fn committed(&mut self, shared: &Shared<W>) {
         self.committed = Some(self.next);
         self.has_told = false;
         self.oldest_arrival = None;
@@ -317,24 +323,24 @@ impl Partition {
     }
 
     /// Whether a checkpoint is due, and all that the partition's memory holds is committed.
-    pub(super) fn is_checkpoint_due(&self, shared: &Shared) -> bool {
+    pub(super) fn is_checkpoint_due(&self, shared: &Shared<W>) -> bool {
         self.is_unsaved
             && !(self.is_silent() || self.is_untold || self.is_uncommitted())
             && (self.is_swap_unsaved
                 || self.records_since_checkpoint >= shared.config.checkpoint_records
-                || self.checkpointed.elapsed() >= shared.config.checkpoint_interval)
+                || self.since_checkpoint(shared) >= shared.config.checkpoint_interval)
     }
 
-    pub(super) fn since_checkpoint(&self) -> Duration {
-        self.checkpointed.elapsed()
+    pub(super) fn since_checkpoint(&self, shared: &Shared<W>) -> Duration {
+        shared.world.elapsed().saturating_sub(self.checkpointed)
     }
 
     /// Writes what is committed to the store, and lets the rows go that are not needed in memory.
-    pub(super) fn checkpoint(&mut self, shared: &Shared) -> Result<(), Interrupt> {
+    pub(super) fn checkpoint(&mut self, shared: &Shared<W>) -> Result<(), Interrupt> {
         if self.is_swapping() {
             return Ok(()); // what is not told yet is known to the memory only: the swap is done again from an earlier checkpoint
         }
-        self.checkpointed = Instant::now();
+        self.checkpointed = shared.world.elapsed();
         self.records_since_checkpoint = 0;
         self.is_swap_unsaved = false;
         if !std::mem::take(&mut self.is_unsaved) {
@@ -346,6 +352,7 @@ impl Partition {
         let meta = Meta {
             topic_id: shared.topic_id.clone(),
             partitions: shared.partitions,
+            origin: self.origin,
             offset: self.next,
             position: self.engine.position(),
             strategy: self.strategy.id,
@@ -353,17 +360,24 @@ impl Partition {
         };
         self.store.write(checkpoint, meta, &self.strategy.text)?;
         self.engine.evict(shared.hot_rows_per_partition());
-        shared.metrics.checkpoint_seconds.observe(self.checkpointed.elapsed().as_secs_f64());
+        shared.metrics.checkpoint_seconds.observe(self.since_checkpoint(shared).as_secs_f64());
         shared.metrics.checkpoint_rows.inc_by(rows as u64);
         tracing::debug!(partition = self.number, offset = self.next, rows, "checkpoint");
         Ok(())
+    }
+
+    /// Takes a snapshot if it is time for one. Whatever the memory holds, the store is a checkpoint of what is committed.
+    pub(super) fn snapshot_due(&mut self, shared: &Shared<W>) {
+        if self.snapshots.is_due() {
+            self.snapshots.take(&self.store, shared.world.now());
+        }
     }
 }
 
 /// The record's key, if it is one, and lies where it belongs.
 fn key<'m>(record: Record<'m>, partitions: i32) -> Result<&'m str, Dead> {
     let dead = |reason, detail: String| Err(Dead { reason, detail });
-    let Some(key) = record.key().filter(|key| !key.is_empty()) else {
+    let Some(key) = record.key.filter(|key| !key.is_empty()) else {
         return dead(
             "no_key",
             "the record has no key: let the producer set the cycle's key (the customer, or the cycle)".to_owned(),
@@ -376,7 +390,7 @@ fn key<'m>(record: Record<'m>, partitions: i32) -> Result<&'m str, Dead> {
         return dead("bad_key", format!("the key has {} bytes, more than {}", text.len(), motmot_core::Touchpoint::MAX_TEXT));
     }
     let expected = partition_of(key, partitions);
-    if expected == record.partition() {
+    if expected == record.partition {
         return Ok(text);
     }
     dead(
