@@ -61,7 +61,12 @@ impl Told {
 
 impl Outbox {
     /// Connects, and ends whatever transaction a predecessor of the same name left open.
-    pub(crate) fn open(config: &WorkerConfig, member: &str, max_message_bytes: usize) -> Result<Self, WorkerError> {
+    pub(crate) fn open(
+        config: &WorkerConfig,
+        member: &str,
+        max_message_bytes: usize,
+        writer: Writer,
+    ) -> Result<Self, WorkerError> {
         let mut client = client::producer(config, member);
         client.set("message.max.bytes", max_message_bytes.to_string());
         let log = Log { client: format!("{member} producer") };
@@ -70,7 +75,7 @@ impl Outbox {
             producer,
             member: member.to_owned(),
             topics: config.topics.clone(),
-            writer: Writer::new(),
+            writer,
             value: Vec::new(),
             key: Vec::new(),
             evidence: String::new(),

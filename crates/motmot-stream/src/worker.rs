@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use motmot_core::Strategy;
 use motmot_store::Resources;
-use motmot_wire::Reader;
+use motmot_wire::{Reader, Writer};
 use prometheus::Registry;
 use rdkafka::consumer::BaseConsumer;
 
@@ -43,6 +43,7 @@ pub struct Health {
     shards: usize,
     joined: Mutex<BTreeSet<String>>,
     refolding: prometheus::IntGauge,
+    waiting: prometheus::IntGauge,
 }
 
 impl Health {
@@ -60,6 +61,10 @@ impl Health {
         if joined < self.shards {
             return Some(format!("{joined} of {} shards have joined the group", self.shards));
         }
+        let waiting = self.waiting.get();
+        if waiting > 0 {
+            return Some(format!("{waiting} partitions wait for the schema registry; the log says for which schema and why"));
+        }
         (refolding > 0).then(|| format!("{refolding} partitions are folding up to the last commit"))
     }
 }
@@ -70,6 +75,7 @@ pub(crate) struct Shared {
     /// What the partitions are to have; each has its own until it has been swapped.
     pub(crate) strategy: Current,
     pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
     pub(crate) resources: Resources,
     pub(crate) metrics: Metrics,
     pub(crate) health: Arc<Health>,
@@ -123,11 +129,17 @@ impl Worker {
         keep_text(&config, &loaded)?;
         let asker = client::base(&config.kafka, "motmot-worker").set("isolation.level", "read_uncommitted").create();
         let asker: BaseConsumer = asker.map_err(WorkerError::ClientConfig)?;
-        let health = Health { shards: config.shard_count(), joined: Mutex::default(), refolding: metrics.refolding.clone() };
+        let health = Health {
+            shards: config.shard_count(),
+            joined: Mutex::default(),
+            refolding: metrics.refolding.clone(),
+            waiting: metrics.waiting.clone(),
+        };
         let resources = Resources::new(config.block_cache_bytes, config.write_buffer_bytes);
         let shared = Shared {
             strategy: Current::new(loaded),
             reader: Reader::new(),
+            writer: Writer::new(),
             resources,
             metrics,
             asker,
@@ -140,11 +152,20 @@ impl Worker {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Reads records with `reader`, which may know newer writers' schemas. Before [`Worker::run`].
+    /// Reads records with `reader`, which may know newer writers' schemas or a registry. Before [`Worker::run`].
     #[must_use]
     pub fn with_reader(mut self, reader: Reader) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.reader = reader;
+        }
+        self
+    }
+
+    /// Writes the tables' rows with `writer`, which may know their schemas' numbers in a registry. Before [`Worker::run`].
+    #[must_use]
+    pub fn with_writer(mut self, writer: Writer) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.writer = writer;
         }
         self
     }

@@ -5,6 +5,7 @@
 //! another content. [`run`] starts over after an aborted transaction as after a crash: from the store and the commit, and nothing else.
 
 mod assign;
+mod hold;
 mod library;
 mod partition;
 mod rebalance;
@@ -30,7 +31,7 @@ const MAX_ABORTS_ON_THE_SPOT: u32 = 4;
 /// Runs a shard until it is asked to stop, or cannot go on.
 pub(crate) fn run(shared: &Shared, index: usize, shutdown: &Shutdown) -> Result<(), WorkerError> {
     let member = shared.config.member(index);
-    let mut outbox = Outbox::open(&shared.config, &member, shared.max_message_bytes)?;
+    let mut outbox = Outbox::open(&shared.config, &member, shared.max_message_bytes, shared.writer.clone())?;
     let mut aborts = 0;
     loop {
         let mut session = Session::join(shared, &member, &mut outbox)?;

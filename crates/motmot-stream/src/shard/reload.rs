@@ -19,8 +19,9 @@ impl Session<'_> {
         self.outbox.abort()?;
         self.has_committed = false;
         let numbers: Vec<i32> = self.partitions.iter().flatten().map(Partition::number).collect();
-        for partition in self.partitions.iter_mut().filter_map(Option::take) {
-            release(self.shared, &partition);
+        for mut partition in self.partitions.iter_mut().filter_map(Option::take) {
+            partition.wake(&self.shared.config.topics.touchpoints, &self.consumer);
+            release(self.shared, &mut partition);
         }
         if numbers.is_empty() {
             return Ok(());

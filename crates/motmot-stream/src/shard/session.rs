@@ -106,6 +106,7 @@ impl<'s> Session<'s> {
                 self.tick();
                 self.checkpoint_due()?;
             }
+            self.serve_holds()?;
             if is_unfinished { self.commit() } else { self.pace(is_drained) }?;
             self.set_gauges();
         }
@@ -120,8 +121,8 @@ impl<'s> Session<'s> {
     /// Gives everything back. Nothing is committed here.
     pub(super) fn close(self) {
         let Self { shared, consumer, mut partitions, queue, .. } = self;
-        for partition in partitions.iter_mut().filter_map(Option::take) {
-            release(shared, &partition);
+        for mut partition in partitions.iter_mut().filter_map(Option::take) {
+            release(shared, &mut partition);
         }
         consumer.context().close(&consumer);
         drop(queue);
@@ -209,7 +210,8 @@ impl<'s> Session<'s> {
                 partition.checkpoint(self.shared)?;
             }
             tracing::info!(partition = partition.number(), offset = partition.next(), is_lost, "partition released");
-            release(self.shared, &partition);
+            partition.wake(&self.shared.config.topics.touchpoints, &self.consumer);
+            release(self.shared, &mut partition);
         }
         self.consumer.incremental_unassign(list).map_err(|e| self.kafka("giving partitions back", &e))?;
         self.is_torn |= is_lost && self.partitions.iter().flatten().next().is_some();
@@ -268,7 +270,9 @@ impl<'s> Session<'s> {
         for element in positions.elements() {
             let Offset::Offset(offset) = element.offset() else { continue };
             let place = usize::try_from(element.partition()).ok().and_then(|number| self.partitions.get_mut(number));
-            if let Some(partition) = place.and_then(Option::as_mut).filter(|partition| offset > partition.next()) {
+            if let Some(partition) =
+                place.and_then(Option::as_mut).filter(|partition| partition.hold.is_none() && offset > partition.next())
+            {
                 partition.reach(self.shared, offset, self.outbox)?;
             }
         }
@@ -426,7 +430,8 @@ impl<'s> Session<'s> {
     }
 }
 
-pub(super) fn release(shared: &Shared, partition: &Partition) {
+pub(super) fn release(shared: &Shared, partition: &mut Partition) {
+    partition.end_hold(shared);
     shared.metrics.partitions.dec();
     if partition.is_silent() {
         shared.metrics.refolding.dec();
