@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use motmot_core::engine::BoxError;
+
 /// What can be wrong with a store, in words for whoever is woken by it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -14,7 +16,7 @@ pub enum StoreError {
         /// The partition's folder.
         path: PathBuf,
         /// What RocksDB said.
-        source: rocksdb::Error,
+        source: BoxError,
     },
     /// Written by a version of motmot that this one cannot read.
     #[error(
@@ -56,6 +58,6 @@ pub enum StoreError {
         /// "opened", "read" or "written".
         doing: &'static str,
         /// What RocksDB said.
-        source: rocksdb::Error,
+        source: BoxError,
     },
 }

@@ -4,15 +4,20 @@
 //! way to write, [`Store::write`], and it writes everything in one batch: the changed rows, their wake-ups, offset, clock and
 //! strategy. A reader sees either the old checkpoint or the new one.
 //!
-//! Where to start reading: [`keys`] (what lies under which key), [`Store`] (opening and writing), [`Reader`] (what the engine reads).
+//! Where to start reading: [`keys`] (what lies under which key), [`Store`] (opening and writing), [`Reader`] (what the engine reads),
+//! [`KeyValue`] (what lies under it).
 
 mod error;
+mod key_value;
 pub mod keys;
 mod meta;
 mod resources;
+mod rocks;
 mod store;
 
 pub use error::StoreError;
+pub use key_value::{Batch, KeyValue};
 pub use meta::{Meta, StrategyId};
 pub use resources::Resources;
+pub use rocks::RocksDb;
 pub use store::{Checkpoint, Reader, Store};

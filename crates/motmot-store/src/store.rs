@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use motmot_core::engine::{BoxError, Cold, RowChange, RowId};
 use motmot_core::time::Timestamp;
-use rocksdb::{DB, ErrorKind, ReadOptions, WriteBatch};
 
 use crate::error::StoreError;
+use crate::key_value::{Batch, KeyValue};
 use crate::keys;
 use crate::meta::{FORMAT, Meta, StrategyId};
 use crate::resources::Resources;
+use crate::rocks::RocksDb;
 
 /// The store of one input partition. Whoever holds it is the partition's owner: a second one cannot be opened.
 #[derive(Debug)]
-pub struct Store {
-    db: Arc<DB>,
+pub struct Store<K = RocksDb> {
+    entries: Arc<K>,
     path: PathBuf,
     meta: Option<Meta>,
 }
@@ -28,8 +29,17 @@ impl Store {
     pub fn open(resources: &Resources, dir: &Path, topic: &str, partition: i32) -> Result<Self, StoreError> {
         let path = dir.join(format!("{topic}-{partition}"));
         std::fs::create_dir_all(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
-        let db = DB::open(&resources.options(), &path).map_err(|source| open_error(path.clone(), source))?;
-        let mut store = Self { db: Arc::new(db), path, meta: None };
+        Self::over(RocksDb::open(resources, &path)?, path)
+    }
+}
+
+impl<K: KeyValue> Store<K> {
+    /// The store that these entries are; `path` names it in errors.
+    ///
+    /// # Errors
+    /// When they have another format, are damaged, or cannot be read.
+    pub fn over(entries: K, path: PathBuf) -> Result<Self, StoreError> {
+        let mut store = Self { entries: Arc::new(entries), path, meta: None };
         store.meta = store.read_meta()?;
         Ok(store)
     }
@@ -44,7 +54,7 @@ impl Store {
     }
 
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.db.get(key).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "read", source })
+        self.entries.get(key).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "read", source })
     }
 
     /// What the last checkpoint is one of; none: the store is empty.
@@ -67,8 +77,8 @@ impl Store {
     }
 
     /// What the engine reads its cold rows from.
-    pub fn reader(&self) -> Reader {
-        Reader { db: Arc::clone(&self.db), path: self.path.clone(), key: Vec::new() }
+    pub fn reader(&self) -> Reader<K> {
+        Reader { entries: Arc::clone(&self.entries), path: self.path.clone(), key: Vec::new() }
     }
 
     /// Writes a checkpoint: all of it or nothing. `strategy` is the text of the strategy that `meta` names.
@@ -78,44 +88,32 @@ impl Store {
     ///
     /// # Errors
     /// When the disk refuses. The partition must then be given up: what is in memory and what is on disk have parted.
-    pub fn write(&mut self, checkpoint: Checkpoint, meta: Meta, strategy: &str) -> Result<(), StoreError> {
+    pub fn write(&mut self, checkpoint: Checkpoint<K::Batch>, meta: Meta, strategy: &str) -> Result<(), StoreError> {
         let Checkpoint { mut batch, .. } = checkpoint;
         if self.meta.as_ref().map(|old| old.strategy) != Some(meta.strategy) {
-            batch.put(keys::strategy(meta.strategy.text), strategy);
+            batch.put(&keys::strategy(meta.strategy.text), strategy.as_bytes());
         }
-        batch.put(keys::META, meta.encode());
-        self.db.write(batch).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "written", source })?;
+        batch.put(&keys::META, &meta.encode());
+        self.entries.write(batch).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "written", source })?;
         self.meta = Some(meta);
         Ok(())
     }
 
-    /// Bytes in files and in write buffers, as RocksDB counts them.
+    /// Bytes in files and in write buffers, about.
     pub fn size_bytes(&self) -> u64 {
-        let property = |name| self.db.property_int_value(name).ok().flatten().unwrap_or(0);
-        property(rocksdb::properties::TOTAL_SST_FILES_SIZE).saturating_add(property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES))
-    }
-}
-
-fn open_error(path: PathBuf, source: rocksdb::Error) -> StoreError {
-    // RocksDB has no error kind for a held lock; it says "lock hold by current process" or "While lock file".
-    let is_lock =
-        source.kind() == ErrorKind::IOError && (source.as_ref().contains("lock file") || source.as_ref().contains("lock hold"));
-    match source.kind() {
-        _ if is_lock => StoreError::Locked { path, source },
-        ErrorKind::Corruption => StoreError::Damaged { path, what: source.into_string() },
-        _ => StoreError::Disk { path, doing: "opened", source },
+        self.entries.size_bytes()
     }
 }
 
 /// The changed rows of a checkpoint, collected from the engine: `engine.checkpoint(&mut |change| checkpoint.add(&change))`.
 #[derive(Default)]
-pub struct Checkpoint {
-    batch: WriteBatch,
+pub struct Checkpoint<B = <RocksDb as KeyValue>::Batch> {
+    batch: B,
     key: Vec<u8>,
     rows: usize,
 }
 
-impl Checkpoint {
+impl<B: Batch> Checkpoint<B> {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
@@ -150,47 +148,44 @@ impl Checkpoint {
 
 /// Serves the rows of the last checkpoint.
 #[derive(Debug)]
-pub struct Reader {
-    db: Arc<DB>,
+pub struct Reader<K = RocksDb> {
+    entries: Arc<K>,
     path: PathBuf,
     key: Vec<u8>,
 }
 
-impl Reader {
-    fn disk(&self, source: rocksdb::Error) -> StoreError {
+impl<K> Reader<K> {
+    fn disk(&self, source: BoxError) -> StoreError {
         StoreError::Disk { path: self.path.clone(), doing: "read", source }
     }
 }
 
-impl Cold for Reader {
+impl<K: KeyValue> Cold for Reader<K> {
     fn load(&mut self, row: RowId<'_>) -> Result<Option<Vec<u8>>, BoxError> {
         keys::row(&mut self.key, row);
-        Ok(self.db.get(&self.key).map_err(|source| self.disk(source))?)
+        Ok(self.entries.get(&self.key).map_err(|source| self.disk(source))?)
     }
 
     fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut dyn FnMut(Timestamp, RowId<'_>)) -> Result<(), BoxError> {
         if until <= after {
             return Ok(());
         }
-        let mut options = ReadOptions::default();
-        if until == Timestamp::MAX {
-            options.set_iterate_upper_bound(keys::WAKE_END);
-        } else {
-            keys::wake_bound(&mut self.key, until.plus(1));
-            options.set_iterate_upper_bound(self.key.as_slice());
+        let mut end = keys::WAKE_END.to_vec();
+        if until < Timestamp::MAX {
+            keys::wake_bound(&mut end, until.plus(1));
         }
         keys::wake_bound(&mut self.key, after.plus(1));
-        let mut iterator = self.db.raw_iterator_opt(options);
-        iterator.seek(&self.key);
-        while let Some(key) = iterator.key() {
-            let (at, row) = keys::parse_wake(key).map_err(|e| StoreError::Damaged {
-                path: self.path.clone(),
-                what: format!("the wake-up {key:02x?} cannot be read ({e})"),
-            })?;
-            visit(at, row);
-            iterator.next();
+        let mut damaged = None;
+        let scanned = self.entries.scan(&self.key, &end, &mut |key| match keys::parse_wake(key) {
+            Ok((at, row)) => visit(at, row),
+            Err(e) => {
+                damaged.get_or_insert_with(|| format!("the wake-up {key:02x?} cannot be read ({e})"));
+            }
+        });
+        scanned.map_err(|source| self.disk(source))?;
+        match damaged {
+            Some(what) => Err(StoreError::Damaged { path: self.path.clone(), what }.into()),
+            None => Ok(()),
         }
-        iterator.status().map_err(|source| self.disk(source))?;
-        Ok(())
     }
 }

@@ -64,7 +64,7 @@ fn a_checkpoint_that_was_never_written_leaves_nothing() {
         let mut checkpoint = Checkpoint::new();
         checkpoint.add(&put(row("k", "c"), b"old", Some(50), None));
         store.write(checkpoint, meta(1), "").unwrap();
-        let mut crashed = Checkpoint::new();
+        let mut crashed = Checkpoint::<rocksdb::WriteBatch>::new();
         crashed.add(&put(row("k", "c"), b"new", Some(60), Some(50)));
         assert_eq!(crashed.rows(), 1);
     }

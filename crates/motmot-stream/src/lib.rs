@@ -3,8 +3,8 @@
 //! What it must never do: tell an output without committing the offset that it rests on, write a store ahead of the commit, let a
 //! wall clock into the engine, or drop a record without a count.
 //!
-//! Where to start reading: [`config`] (what it is told), [`worker`](Worker) (threads), `shard` (the loop: take, fold, tell, commit,
-//! checkpoint, swap the strategy), `start` (how a partition is taken over), `outbox` (transactions), [`strategies`] (texts and swaps in
+//! Where to start reading: [`config`] (what it is told), [`worker`](Worker) (threads), `port` (what a shard needs of the world) and `kafka`
+//! (the world), `shard` (the loop: take, fold, tell, commit, checkpoint, swap the strategy), `start` (how a partition is taken over), `outbox` (transactions), [`strategies`] (texts and swaps in
 //! their topic), [`topics`] (what topics must be like), [`topic_reader`] (reading a topic from there to there, for a replay).
 
 mod client;
@@ -13,11 +13,13 @@ pub mod config;
 mod context;
 mod error;
 mod interrupt;
+mod kafka;
 mod metadata;
 mod metrics;
 mod native;
 mod outbox;
 pub mod partitioner;
+mod port;
 mod shard;
 mod start;
 pub mod strategies;

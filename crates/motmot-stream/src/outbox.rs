@@ -1,6 +1,7 @@
 //! What a shard says: rows of the tables and dead letters, each in the transaction that is open.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use motmot_core::Moment;
 use motmot_core::cycle::CycleRecord;
@@ -8,27 +9,21 @@ use motmot_core::engine::Sink;
 use motmot_core::moment::MomentState;
 use motmot_wire::evidence::EVIDENCE_HEADER;
 use motmot_wire::{DeadLetter, Evidence, Writer, cycle_key};
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
-use crate::client::{self, REQUEST_TIMEOUT};
-use crate::config::{TopicNames, WorkerConfig};
-use crate::context::Log;
 use crate::error::WorkerError;
-use crate::interrupt::{Answer, Interrupt, answer};
-use crate::native::Record;
+use crate::interrupt::Interrupt;
+use crate::port::{Answer, Failure, Message, Producer, Record, World};
 use crate::strategies::{self, SwapRecord};
+use crate::worker::Shared;
 
 /// How long a transaction's end is asked for again before the shard is given up.
 const PERSISTENCE: Duration = Duration::from_secs(120);
+
 /// A shard's transactional producer, with the rows of the open transaction.
-pub(crate) struct Outbox {
-    producer: ThreadedProducer<Log>,
+pub(crate) struct Outbox<W: World> {
+    shared: Arc<Shared<W>>,
+    producer: W::Producer,
     member: String,
-    topics: TopicNames,
     writer: Writer,
     value: Vec<u8>,
     key: Vec<u8>,
@@ -59,23 +54,14 @@ impl Told {
     }
 }
 
-impl Outbox {
+impl<W: World> Outbox<W> {
     /// Connects, and ends whatever transaction a predecessor of the same name left open.
-    pub(crate) fn open(
-        config: &WorkerConfig,
-        member: &str,
-        max_message_bytes: usize,
-        writer: Writer,
-    ) -> Result<Self, WorkerError> {
-        let mut client = client::producer(config, member);
-        client.set("message.max.bytes", max_message_bytes.to_string());
-        let log = Log { client: format!("{member} producer") };
-        let producer: ThreadedProducer<Log> = client.create_with_context(log).map_err(WorkerError::ClientConfig)?;
+    pub(crate) fn open(shared: Arc<Shared<W>>, member: String) -> Result<Self, WorkerError> {
         let outbox = Self {
-            producer,
-            member: member.to_owned(),
-            topics: config.topics.clone(),
-            writer,
+            producer: shared.world.producer(&member)?,
+            writer: shared.writer.clone(),
+            shared,
+            member,
             value: Vec::new(),
             key: Vec::new(),
             evidence: String::new(),
@@ -83,13 +69,13 @@ impl Outbox {
             told: Told::default(),
             failed: None,
         };
-        outbox.persist("starting its transactions", || outbox.producer.init_transactions(REQUEST_TIMEOUT)).map_err(
-            |interrupt| match interrupt {
-                Interrupt::End(error) => error,
-                Interrupt::Aborted(detail) => outbox.fatal("starting its transactions", detail),
-            },
-        )?;
+        outbox.persist_or_end("starting its transactions", || outbox.producer.init())?;
         Ok(outbox)
+    }
+
+    /// The shard's name in the group and of its transactions.
+    pub(crate) fn member(&self) -> &str {
+        &self.member
     }
 
     /// What the open transaction holds.
@@ -103,7 +89,7 @@ impl Outbox {
     }
 
     /// Speaks for a partition; a silent voice drops all that it is told.
-    pub(crate) fn voice(&mut self, partition: i32, is_silent: bool) -> Voice<'_> {
+    pub(crate) fn voice(&mut self, partition: i32, is_silent: bool) -> Voice<'_, W> {
         Voice { outbox: self, partition, is_silent }
     }
 
@@ -114,67 +100,52 @@ impl Outbox {
 
     /// Sends a record on as it came, with the reason why it could not be used.
     pub(crate) fn dead_letter(&mut self, record: Record<'_>, letter: &DeadLetter) -> Result<(), Interrupt> {
-        let mut headers = OwnedHeaders::new();
-        record.headers(&mut |name, value| {
+        let mut headers: Vec<(String, Option<&[u8]>)> = Vec::new();
+        record.headers.each(&mut |name, value| {
             if !DeadLetter::is_own_header(name) {
-                let taken = std::mem::take(&mut headers);
-                headers = taken.insert(Header { key: name, value });
+                headers.push((name.to_owned(), value));
             }
         });
-        for (name, value) in letter.headers() {
-            headers = headers.insert(Header { key: name, value: Some(&value) });
-        }
+        let own = letter.headers();
+        let foreign = headers.iter().map(|(name, value)| (name.as_str(), *value));
+        let headers: Vec<(&str, Option<&[u8]>)> =
+            foreign.chain(own.iter().map(|(name, value)| (*name, Some(value.as_slice())))).collect();
         self.begin()?;
-        let mut message = BaseRecord::<[u8], [u8]>::to(&self.topics.dead_letters).partition(record.partition()).headers(headers);
-        message.key = record.key();
-        message.payload = record.value();
-        self.send(message)
+        let Record { partition, key, value, .. } = record;
+        self.send(Message { topic: &self.shared.config.topics.dead_letters, partition, key, value, headers: &headers })
     }
 
     /// Records where a strategy was swapped, in the transaction that commits it.
     pub(crate) fn swap(&mut self, swap: &SwapRecord) -> Result<(), Interrupt> {
         self.begin()?;
         let (key, value) = (swap.key(), swap.value());
-        let message = BaseRecord::<[u8], [u8]>::to(&self.topics.strategies).partition(strategies::PARTITION);
-        self.send(message.key(key.as_bytes()).payload(value.as_bytes()))
+        self.send(Message {
+            topic: &self.shared.config.topics.strategies,
+            partition: strategies::PARTITION,
+            key: Some(key.as_bytes()),
+            value: Some(value.as_bytes()),
+            headers: &[],
+        })
     }
 
     fn begin(&mut self) -> Result<(), Interrupt> {
         if !self.is_open {
-            self.persist("beginning a transaction", || self.producer.begin_transaction())?;
+            self.persist("beginning a transaction", || self.producer.begin())?;
             self.is_open = true;
         }
         Ok(())
     }
 
-    fn send(&self, mut message: BaseRecord<'_, [u8], [u8]>) -> Result<(), Interrupt> {
-        loop {
-            match self.producer.send(message) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    // The producer's own thread empties it; a broker that is gone ends this by the transaction's time-out.
-                    message = back;
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err((error, _)) => return Err(self.judge("writing its outputs", &error)),
-            }
-        }
+    fn send(&self, message: Message<'_>) -> Result<(), Interrupt> {
+        self.producer.send(message).map_err(|failure| self.judge("writing its outputs", failure))
     }
 
     /// Ends the transaction: outputs, offsets and what lies beside them become visible together.
-    pub(crate) fn commit(&mut self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> Result<Told, Interrupt> {
+    pub(crate) fn commit(&mut self, offsets: &[(i32, i64, String)], membership: &W::Membership) -> Result<Told, Interrupt> {
         self.begin()?;
-        // rdkafka's own flush polls in steps of 100 ms for an event that the producer's thread takes: own steps of 1 ms instead.
-        let begun = Instant::now();
-        while let Err(error) = self.producer.flush(Duration::from_millis(1)) {
-            if answer(&error) != Answer::Retry || begun.elapsed() > PERSISTENCE {
-                return Err(self.judge("flushing its outputs", &error));
-            }
-        }
-        self.persist("adding offsets to a transaction", || {
-            self.producer.send_offsets_to_transaction(offsets, group, REQUEST_TIMEOUT)
-        })?;
-        self.persist("committing a transaction", || self.producer.commit_transaction(REQUEST_TIMEOUT))?;
+        self.producer.flush(PERSISTENCE).map_err(|failure| self.judge("flushing its outputs", failure))?;
+        self.persist("adding offsets to a transaction", || self.producer.send_offsets(offsets, membership))?;
+        self.persist("committing a transaction", || self.producer.commit())?;
         self.is_open = false;
         Ok(std::mem::take(&mut self.told))
     }
@@ -186,32 +157,36 @@ impl Outbox {
         if !std::mem::take(&mut self.is_open) {
             return Ok(());
         }
-        self.persist("aborting a transaction", || self.producer.abort_transaction(REQUEST_TIMEOUT)).map_err(|interrupt| {
-            match interrupt {
-                Interrupt::End(error) => error,
-                Interrupt::Aborted(detail) => self.fatal("aborting a transaction", detail),
-            }
-        })
+        self.persist_or_end("aborting a transaction", || self.producer.abort())
     }
 
     /// Repeats what may be repeated.
-    fn persist(&self, doing: &'static str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Interrupt> {
-        let begun = Instant::now();
+    fn persist(&self, doing: &'static str, mut call: impl FnMut() -> Result<(), Failure>) -> Result<(), Interrupt> {
+        let world = &self.shared.world;
+        let begun = world.elapsed();
         loop {
-            let Err(error) = call() else { return Ok(()) };
-            if answer(&error) != Answer::Retry || begun.elapsed() > PERSISTENCE {
-                return Err(self.judge(doing, &error));
+            let Err(failure) = call() else { return Ok(()) };
+            if failure.answer != Answer::Retry || world.elapsed().saturating_sub(begun) > PERSISTENCE {
+                return Err(self.judge(doing, failure));
             }
-            tracing::warn!(member = self.member.as_str(), %error, "{doing}: trying again");
-            std::thread::sleep(Duration::from_millis(20));
+            tracing::warn!(member = self.member.as_str(), %failure, "{doing}: trying again");
+            world.sleep(Duration::from_millis(20));
         }
     }
 
-    fn judge(&self, doing: &'static str, error: &KafkaError) -> Interrupt {
-        match answer(error) {
-            Answer::Abort => Interrupt::Aborted(format!("{doing}: {error}")),
+    /// The same where an abort is of no use.
+    fn persist_or_end(&self, doing: &'static str, call: impl FnMut() -> Result<(), Failure>) -> Result<(), WorkerError> {
+        self.persist(doing, call).map_err(|interrupt| match interrupt {
+            Interrupt::End(error) => error,
+            Interrupt::Aborted(detail) => self.fatal(doing, detail),
+        })
+    }
+
+    fn judge(&self, doing: &'static str, failure: Failure) -> Interrupt {
+        match failure.answer {
+            Answer::Abort => Interrupt::Aborted(format!("{doing}: {failure}")),
             // The outcome may be unknown: the broker will say it at the next start.
-            Answer::Retry | Answer::Give => Interrupt::End(self.fatal(doing, error.to_string())),
+            Answer::Retry | Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
         }
     }
 
@@ -228,13 +203,13 @@ enum Table {
 }
 
 /// Speaks for one partition: what the engine tells goes to that partition's number in the output topics.
-pub(crate) struct Voice<'o> {
-    outbox: &'o mut Outbox,
+pub(crate) struct Voice<'o, W: World> {
+    outbox: &'o mut Outbox<W>,
     partition: i32,
     is_silent: bool,
 }
 
-impl Voice<'_> {
+impl<W: World> Voice<'_, W> {
     /// Sends the row whose key and value were prepared.
     fn tell(&mut self, table: Table, has_value: bool, evidence: &[i64]) {
         if let Err(interrupt) = self.outbox.begin() {
@@ -242,19 +217,19 @@ impl Voice<'_> {
             return;
         }
         let outbox = &mut *self.outbox;
-        let topic = match table {
-            Table::Moments => &outbox.topics.moments,
-            Table::Cycles => &outbox.topics.cycles,
-        };
-        let mut message = BaseRecord::<[u8], [u8]>::to(topic).partition(self.partition).key(outbox.key.as_slice());
-        if has_value {
-            message = message.payload(outbox.value.as_slice());
-        }
         Evidence::write(self.partition, evidence, &mut outbox.evidence);
-        if !outbox.evidence.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(1);
-            message = message.headers(headers.insert(Header { key: EVIDENCE_HEADER, value: Some(&outbox.evidence) }));
-        }
+        let evidence = [(EVIDENCE_HEADER, Some(outbox.evidence.as_bytes()))];
+        let topics = &outbox.shared.config.topics;
+        let message = Message {
+            topic: match table {
+                Table::Moments => &topics.moments,
+                Table::Cycles => &topics.cycles,
+            },
+            partition: self.partition,
+            key: Some(&outbox.key),
+            value: has_value.then_some(&outbox.value),
+            headers: if outbox.evidence.is_empty() { &[] } else { &evidence },
+        };
         if let Err(interrupt) = outbox.send(message) {
             outbox.failed.get_or_insert(interrupt);
         }
@@ -271,7 +246,7 @@ impl Voice<'_> {
     }
 }
 
-impl Sink for Voice<'_> {
+impl<W: World> Sink for Voice<'_, W> {
     fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64]) {
         if !self.encode(|writer, out| writer.moment(moment, out)) {
             return;

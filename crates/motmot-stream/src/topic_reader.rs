@@ -16,7 +16,8 @@ use crate::client::{self, REQUEST_TIMEOUT};
 use crate::config::KafkaConfig;
 use crate::context::Asking;
 use crate::error::WorkerError;
-use crate::native::{BatchQueue, Record, RecordError};
+use crate::native::{BatchQueue, RecordError};
+use crate::port::{Headers, Record};
 
 /// Where a stretch begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,24 +43,24 @@ pub struct TopicRecord<'m> {
     pub key: Option<&'m [u8]>,
     /// Its value; none: a tombstone.
     pub value: Option<&'m [u8]>,
-    record: Record<'m>,
+    headers: &'m dyn Headers,
 }
 
 impl<'m> TopicRecord<'m> {
     fn new(record: Record<'m>) -> Self {
         Self {
-            partition: record.partition(),
-            offset: record.offset(),
-            timestamp: (record.timestamp() >= 0).then(|| Timestamp::from_millis(record.timestamp())),
-            key: record.key(),
-            value: record.value(),
-            record,
+            partition: record.partition,
+            offset: record.offset,
+            timestamp: (record.timestamp >= 0).then(|| Timestamp::from_millis(record.timestamp)),
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
         }
     }
 
     /// Hands each header to `visit`: its name and its value, which may be null.
     pub fn headers(&self, visit: &mut dyn FnMut(&str, Option<&'m [u8]>)) {
-        self.record.headers(visit);
+        self.headers.each(visit);
     }
 }
 
@@ -170,9 +171,9 @@ impl TopicReader {
             }
             match record {
                 Ok(record) => {
-                    let Some((next, end)) = open.get_mut(&record.partition()) else { return };
-                    *next = (*next).max(record.offset() + 1);
-                    if record.offset() < *end {
+                    let Some((next, end)) = open.get_mut(&record.partition) else { return };
+                    *next = (*next).max(record.offset + 1);
+                    if record.offset < *end {
                         result = visit(TopicRecord::new(record));
                     }
                 }

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use motmot_core::Strategy;
-use motmot_store::Resources;
 use motmot_wire::{Reader, Writer};
 use prometheus::Registry;
-use rdkafka::consumer::BaseConsumer;
 
 use crate::config::WorkerConfig;
 use crate::error::WorkerError;
+use crate::kafka::Kafka;
 use crate::metrics::Metrics;
 use crate::strategies::{self, Current, Loaded};
-use crate::{client, shard, topics};
+use crate::{shard, topics};
 
 /// A request to stop that many threads can see. Clones are the same request.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +46,10 @@ pub struct Health {
 }
 
 impl Health {
+    pub(crate) fn new(shards: usize, metrics: &Metrics) -> Self {
+        Self { shards, joined: Mutex::default(), refolding: metrics.refolding.clone(), waiting: metrics.waiting.clone() }
+    }
+
     pub(crate) fn joined(&self, member: &str) {
         let mut joined = self.joined.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !joined.contains(member) {
@@ -70,26 +73,21 @@ impl Health {
 }
 
 /// What all shards of a worker have in common.
-pub(crate) struct Shared {
+pub(crate) struct Shared<W> {
+    pub(crate) world: W,
     pub(crate) config: WorkerConfig,
     /// What the partitions are to have; each has its own until it has been swapped.
     pub(crate) strategy: Current,
     pub(crate) reader: Reader,
     pub(crate) writer: Writer,
-    pub(crate) resources: Resources,
     pub(crate) metrics: Metrics,
     pub(crate) health: Arc<Health>,
-    /// Asks for the log's ends. A broker answers a connection's requests one after another, and behind a consumer's waiting fetch a
-    /// question takes half a second: this client never fetches. It sees the log's own end, open transactions of producers included.
-    pub(crate) asker: BaseConsumer,
     /// The input topic's.
     pub(crate) partitions: i32,
     pub(crate) topic_id: String,
-    /// The largest record that the producer must be able to send on.
-    pub(crate) max_message_bytes: usize,
 }
 
-impl Shared {
+impl<W> Shared<W> {
     /// The bound on rows in memory is a shard's; its partitions share it as they are shared among the shards.
     pub(crate) fn hot_rows_per_partition(&self) -> usize {
         let partitions = usize::try_from(self.partitions).unwrap_or(1).max(1);
@@ -109,7 +107,7 @@ impl Shared {
 /// # }
 /// ```
 pub struct Worker {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Kafka>>,
 }
 
 impl Worker {
@@ -127,26 +125,16 @@ impl Worker {
         let input = topics::inspect(&config)?;
         let loaded = Loaded::new(strategy, strategy_text);
         keep_text(&config, &loaded)?;
-        let asker = client::base(&config.kafka, "motmot-worker").set("isolation.level", "read_uncommitted").create();
-        let asker: BaseConsumer = asker.map_err(WorkerError::ClientConfig)?;
-        let health = Health {
-            shards: config.shard_count(),
-            joined: Mutex::default(),
-            refolding: metrics.refolding.clone(),
-            waiting: metrics.waiting.clone(),
-        };
-        let resources = Resources::new(config.block_cache_bytes, config.write_buffer_bytes);
+        let health = Health::new(config.shard_count(), &metrics);
         let shared = Shared {
+            world: Kafka::new(&config, input.max_message_bytes)?,
             strategy: Current::new(loaded),
             reader: Reader::new(),
             writer: Writer::new(),
-            resources,
             metrics,
-            asker,
             health: Arc::new(health),
             partitions: input.partitions,
             topic_id: input.topic_id,
-            max_message_bytes: input.max_message_bytes,
             config,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -225,7 +213,7 @@ impl Worker {
 
 /// Puts another strategy in force on a running worker.
 #[derive(Clone)]
-pub struct StrategySwitch(Arc<Shared>);
+pub struct StrategySwitch(Arc<Shared<Kafka>>);
 
 impl StrategySwitch {
     /// From now on each partition goes over to `strategy`, one at a time in each shard, at a commit: its cycles that are not final are

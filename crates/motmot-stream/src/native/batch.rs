@@ -20,6 +20,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 use rdkafka_sys::types::RDKafkaMessage;
 
+use crate::port::{Headers, Record};
+
 /// A queue for the records of a consumer's partitions.
 pub(crate) struct BatchQueue<C: ConsumerContext + 'static> {
     queue: NonNull<sys::rd_kafka_queue_t>,
@@ -129,49 +131,28 @@ pub(crate) struct RecordError {
     pub(crate) code: RDKafkaErrorCode,
 }
 
-/// A record, in librdkafka's memory: nothing is copied.
-#[derive(Clone, Copy)]
-pub(crate) struct Record<'m> {
-    message: &'m RDKafkaMessage,
-}
-
 fn view(message: &Owned) -> Result<Record<'_>, RecordError> {
-    // SAFETY: valid until `message` is dropped, which the returned borrow prevents.
-    let message = unsafe { message.0.as_ref() };
-    match RDKafkaErrorCode::from(message.err) {
-        RDKafkaErrorCode::NoError => Ok(Record { message }),
-        code => Err(RecordError { partition: message.partition, code }),
+    // SAFETY: valid until `message` is dropped, which the returned borrow prevents. Key and value of the given lengths live as long;
+    // a null pointer is allowed where the timestamp's type is not asked for.
+    unsafe {
+        let message = message.0.as_ref();
+        match RDKafkaErrorCode::from(message.err) {
+            RDKafkaErrorCode::NoError => Ok(Record {
+                partition: message.partition,
+                offset: message.offset,
+                timestamp: sys::rd_kafka_message_timestamp(message, std::ptr::null_mut()),
+                key: slice(message.key, message.key_len),
+                value: slice(message.payload, message.len),
+                headers: message,
+            }),
+            code => Err(RecordError { partition: message.partition, code }),
+        }
     }
 }
 
-impl<'m> Record<'m> {
-    pub(crate) fn partition(self) -> i32 {
-        self.message.partition
-    }
-
-    pub(crate) fn offset(self) -> i64 {
-        self.message.offset
-    }
-
-    /// Milliseconds since 1970 by the broker's or the producer's clock; −1 where the record has none.
-    pub(crate) fn timestamp(self) -> i64 {
-        // SAFETY: the message is valid; a null pointer is allowed where the type is not asked for.
-        unsafe { sys::rd_kafka_message_timestamp(self.message, std::ptr::null_mut()) }
-    }
-
-    pub(crate) fn key(self) -> Option<&'m [u8]> {
-        // SAFETY: librdkafka's key of `key_len` bytes lives as long as the message.
-        unsafe { slice(self.message.key, self.message.key_len) }
-    }
-
-    pub(crate) fn value(self) -> Option<&'m [u8]> {
-        // SAFETY: as above.
-        unsafe { slice(self.message.payload, self.message.len) }
-    }
-
-    /// Hands each header to `visit`: its name, and its value, which may be null.
-    pub(crate) fn headers(self, visit: &mut dyn FnMut(&str, Option<&'m [u8]>)) {
-        let message = std::ptr::from_ref(self.message);
+impl Headers for RDKafkaMessage {
+    fn each<'m>(&'m self, visit: &mut dyn FnMut(&str, Option<&'m [u8]>)) {
+        let message = std::ptr::from_ref(self);
         let (mut headers, mut index) = (std::ptr::null_mut(), 0);
         // SAFETY: the headers belong to the message; names are C strings in it, values have the length that is given.
         unsafe {

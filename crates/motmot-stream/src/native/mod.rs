@@ -7,7 +7,7 @@ mod committed;
 mod topic_id;
 mod watermark;
 
-pub(crate) use batch::{BatchQueue, Record, RecordError};
+pub(crate) use batch::{BatchQueue, RecordError};
 pub(crate) use committed::metadata;
 pub(crate) use topic_id::topic_id;
 pub(crate) use watermark::high_watermark;

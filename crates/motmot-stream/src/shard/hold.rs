@@ -1,21 +1,17 @@
 //! A partition that stands before a record whose schema the registry has not given.
 //!
 //! Nobody knows what such a record is: folding on without it would be a guess, and so would be a dead letter. So its partition stops
-//! there, and it alone: the shard goes on with the others, commits what was folded before, answers the group. What Kafka's client has
-//! fetched beyond is thrown away and fetched again, which keeps memory bounded however long it takes. A re-fold stops in the same way.
+//! there, and it alone: the shard goes on with the others, commits what was folded before, answers the group. What was fetched beyond is
+//! thrown away and fetched again, which bounds memory however long it takes. A re-fold stops in the same way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use motmot_wire::NotYet;
-use rdkafka::Offset;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::assign::list_of;
 use super::partition::Partition;
-use super::rebalance::Group;
 use super::session::Session;
-use crate::client::REQUEST_TIMEOUT;
 use crate::interrupt::Interrupt;
+use crate::port::{Failure, Group, World};
 use crate::worker::Shared;
 
 /// How often it is looked whether the registry has answered.
@@ -25,36 +21,36 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) struct Hold {
     offset: i64,
     not_yet: NotYet,
-    begun: Instant,
-    look: Instant,
+    begun: Duration,
+    looked: Duration,
     fetching: Fetching,
 }
 
-/// What Kafka's client does meanwhile.
+/// What the reading of the partition does meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fetching {
-    /// It still fetches what follows the record.
+    /// It still gives what follows the record.
     Beyond,
     /// It is back at the record, and rests.
     Resting,
-    /// It fetches from the record on: the schema is there.
+    /// It goes on at the record: the schema is there.
     Again,
 }
 
-impl Partition {
+impl<W: World> Partition<W> {
     /// Stands before the record at `offset` from now on.
-    pub(super) fn hold(&mut self, shared: &Shared, offset: i64, not_yet: NotYet) {
+    pub(super) fn hold(&mut self, shared: &Shared<W>, offset: i64, not_yet: NotYet) {
         tracing::warn!(partition = self.number, offset, "the partition waits at a record: {not_yet}");
         shared.metrics.waiting.inc();
-        let begun = Instant::now();
-        self.hold = Some(Hold { offset, not_yet, begun, look: begun, fetching: Fetching::Beyond });
+        let begun = shared.world.elapsed();
+        self.hold = Some(Hold { offset, not_yet, begun, looked: begun, fetching: Fetching::Beyond });
     }
 
     /// Whether a record that comes now may be folded. The one that was waited for ends the wait.
     ///
     /// # Errors
     /// When a later one comes in its place: it would be lost. Starting over reads it again.
-    pub(super) fn admits(&mut self, shared: &Shared, offset: i64) -> Result<bool, Interrupt> {
+    pub(super) fn admits(&mut self, shared: &Shared<W>, offset: i64) -> Result<bool, Interrupt> {
         let Some(hold) = &self.hold else { return Ok(true) };
         if hold.fetching != Fetching::Again {
             return Ok(false);
@@ -63,56 +59,46 @@ impl Partition {
             let lost = format!("partition {}: the record at {} was not given again, but {offset} was", self.number, hold.offset);
             return Err(Interrupt::Aborted(lost));
         }
-        let seconds = hold.begun.elapsed().as_secs_f64();
+        let seconds = shared.world.elapsed().saturating_sub(hold.begun).as_secs_f64();
         tracing::info!(partition = self.number, offset, seconds, "the partition goes on: the schema that it waited for is known");
-        self.end_hold(shared);
+        self.hold = None;
+        shared.metrics.waiting.dec();
         Ok(true)
     }
 
-    /// Waits no longer, because it goes on or because it is given away.
-    pub(super) fn end_hold(&mut self, shared: &Shared) {
-        if self.hold.take().is_some() {
-            shared.metrics.waiting.dec();
-        }
-    }
-
-    /// Lets Kafka's client fetch again what is about to be unassigned: it remembers that it was to rest, and the next owner in this process
-    /// would never hear of the partition.
-    pub(super) fn wake(&self, topic: &str, consumer: &BaseConsumer<Group>) {
-        if self.hold.as_ref().is_some_and(|hold| hold.fetching == Fetching::Resting)
-            && let Err(error) = list_of(topic, &[self.number], Offset::Invalid).and_then(|list| consumer.resume(&list))
+    /// Waits no longer, because the partition is given back. A client remembers that it was to rest: whoever gets the partition next in this
+    /// process would never hear of it.
+    pub(super) fn end_hold(&mut self, shared: &Shared<W>, group: &mut W::Group) {
+        let Some(hold) = self.hold.take() else { return };
+        shared.metrics.waiting.dec();
+        if hold.fetching == Fetching::Resting
+            && let Err(error) = group.resume(self.number, hold.offset)
         {
             tracing::debug!(partition = self.number, %error, "the partition could not be resumed before it was given back");
         }
     }
 }
 
-impl Session<'_> {
-    /// Sends the client back to the records that are waited for, and on again when their schemas are known.
+impl<W: World> Session<W> {
+    /// Sends the reading back to the records that are waited for, and on again when their schemas are known.
     pub(super) fn serve_holds(&mut self) -> Result<(), Interrupt> {
-        let Self { shared, consumer, partitions, .. } = self;
-        let topic = &shared.config.topics.touchpoints;
+        let Self { shared, group, partitions, .. } = self;
         for partition in partitions.iter_mut().flatten() {
             let number = partition.number;
             let Some(hold) = &mut partition.hold else { continue };
-            let failed = |doing: &str, error: rdkafka::error::KafkaError| {
-                Interrupt::Aborted(format!("partition {number} at {}, {doing}: {error}", hold.offset))
-            };
-            let list = list_of(topic, &[number], Offset::Invalid).map_err(|error| failed("naming it", error))?;
+            let offset = hold.offset;
+            let failed =
+                |doing: &str, failure: Failure| Interrupt::Aborted(format!("partition {number} at {offset}, {doing}: {failure}"));
+            let now = shared.world.elapsed();
             match hold.fetching {
                 Fetching::Beyond => {
-                    // In this order: a pause would note the position behind the last record that was given, unless a seek has
-                    // forgotten it. It also keeps `Session::follow_markers` from seeing a position beyond the record.
-                    consumer
-                        .seek(topic, number, Offset::Offset(hold.offset), REQUEST_TIMEOUT)
-                        .map_err(|error| failed("going back to a record", error))?;
-                    consumer.pause(&list).map_err(|error| failed("pausing at a record", error))?;
+                    group.rest(number, offset).map_err(|failure| failed("going back to a record", failure))?;
                     hold.fetching = Fetching::Resting;
                 }
-                Fetching::Resting if hold.look.elapsed() >= LOOK => {
-                    hold.look = Instant::now();
+                Fetching::Resting if now.saturating_sub(hold.looked) >= LOOK => {
+                    hold.looked = now;
                     if shared.reader.is_settled(&hold.not_yet) {
-                        consumer.resume(&list).map_err(|error| failed("going on at a record", error))?;
+                        group.resume(number, offset).map_err(|failure| failed("going on at a record", failure))?;
                         hold.fetching = Fetching::Again;
                     }
                 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use motmot_store::{Store, StrategyId};
 
 use crate::error::WorkerError;
+use crate::port::World;
 use crate::start::{Commit, Refusal};
 use crate::strategies::{Contents, Loaded, SwapRecord};
 use crate::worker::Shared;
@@ -16,15 +17,15 @@ use crate::worker::Shared;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is known of strategies while partitions are started.
-pub(super) struct Strategies<'s> {
-    shared: &'s Shared,
+pub(super) struct Strategies<'s, W: World> {
+    shared: &'s Shared<W>,
     configured: Arc<Loaded>,
     contents: Option<Contents>,
     loaded: BTreeMap<StrategyId, Arc<Loaded>>,
 }
 
-impl<'s> Strategies<'s> {
-    pub(super) fn new(shared: &'s Shared) -> Self {
+impl<'s, W: World> Strategies<'s, W> {
+    pub(super) fn new(shared: &'s Shared<W>) -> Self {
         let configured = shared.strategy.get();
         let loaded = BTreeMap::from([(configured.id, Arc::clone(&configured))]);
         Self { shared, configured, contents: None, loaded }
@@ -38,7 +39,7 @@ impl<'s> Strategies<'s> {
         let known = self.contents.take().filter(|_| !is_fresh);
         let contents = match known {
             Some(contents) => contents,
-            None => Contents::read(&self.shared.config.kafka, &self.shared.config.topics.strategies)?,
+            None => self.shared.world.strategies()?,
         };
         Ok(self.contents.insert(contents))
     }
@@ -46,13 +47,13 @@ impl<'s> Strategies<'s> {
     /// The recorded swaps of a partition: all that its commit has seen.
     pub(super) fn swaps(&mut self, partition: i32, commit: Option<Commit>) -> Result<Vec<SwapRecord>, WorkerError> {
         let wanted = commit.and_then(|commit| commit.metadata).map_or(0, |metadata| metadata.swaps);
-        let config = &self.shared.config;
-        let begun = Instant::now();
+        let Shared { config, world, .. } = self.shared;
+        let begun = world.elapsed();
         let mut is_fresh = false;
         loop {
             let swaps = self.contents(is_fresh)?.swaps(&config.group, &config.topics.touchpoints, partition);
             let latest = swaps.last().map_or(0, |swap| swap.number);
-            if latest >= wanted || begun.elapsed() > PATIENCE {
+            if latest >= wanted || world.elapsed().saturating_sub(begun) > PATIENCE {
                 return Ok(swaps);
             }
             tracing::warn!(
@@ -61,13 +62,13 @@ impl<'s> Strategies<'s> {
                 latest,
                 "a swap of the strategy was committed and cannot be read yet: trying again"
             );
-            std::thread::sleep(Duration::from_millis(200));
+            world.sleep(Duration::from_millis(200));
             is_fresh = true;
         }
     }
 
     /// A strategy that was in force once, from wherever its text is.
-    pub(super) fn load(&mut self, id: StrategyId, store: &Store, partition: i32) -> Result<Arc<Loaded>, WorkerError> {
+    pub(super) fn load(&mut self, id: StrategyId, store: &Store<W::Entries>, partition: i32) -> Result<Arc<Loaded>, WorkerError> {
         if let Some(loaded) = self.loaded.get(&id) {
             return Ok(Arc::clone(loaded));
         }

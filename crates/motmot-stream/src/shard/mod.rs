@@ -2,23 +2,24 @@
 //!
 //! One owner, one loop: answer rebalances, swap a strategy, take a batch, fold it, move the clocks, tell, commit, checkpoint; in that
 //! order, on one thread. What must never happen: a store ahead of the commit, an offset committed without its outputs, a word told twice with
-//! another content. [`run`] starts over after an aborted transaction as after a crash: from the store and the commit, and nothing else.
+//! another content. A [`Shard`] starts over after an aborted transaction as after a crash: from the store and the commit, and nothing else.
 
 mod assign;
 mod hold;
 mod library;
 mod partition;
-mod rebalance;
 mod refold;
 mod reload;
 mod session;
 mod swap;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::outbox::Outbox;
+use crate::port::World;
 use crate::worker::{Shared, Shutdown};
 
 use session::Session;
@@ -29,47 +30,86 @@ const MAX_ABORTS: u32 = 8;
 const MAX_ABORTS_ON_THE_SPOT: u32 = 4;
 
 /// Runs a shard until it is asked to stop, or cannot go on.
-pub(crate) fn run(shared: &Shared, index: usize, shutdown: &Shutdown) -> Result<(), WorkerError> {
-    let member = shared.config.member(index);
-    let mut outbox = Outbox::open(&shared.config, &member, shared.max_message_bytes, shared.writer.clone())?;
-    let mut aborts = 0;
-    loop {
-        let mut session = Session::join(shared, &member, &mut outbox)?;
-        let mut ended = session.run(shutdown);
-        // What is aborted now and then is done again on the spot; what is aborted again and again may need another membership.
-        while let Err(Interrupt::Aborted(detail)) = &ended
-            && (aborts < MAX_ABORTS_ON_THE_SPOT || session.has_committed)
-        {
-            aborts = if session.has_committed { 1 } else { aborts + 1 };
-            note_abort(shared, &member, detail, aborts);
-            std::thread::sleep(Duration::from_millis(50) * aborts);
-            ended = session.reload().and_then(|()| session.run(shutdown));
+pub(crate) fn run<W: World>(shared: &Arc<Shared<W>>, index: usize, shutdown: &Shutdown) -> Result<(), WorkerError> {
+    let mut shard = Shard::start(shared, index)?;
+    while !shutdown.is_requested() {
+        shard.step()?;
+    }
+    shard.stop()
+}
+
+/// A shard at work.
+pub(crate) struct Shard<W: World> {
+    /// None: it has ended.
+    session: Option<Session<W>>,
+    aborts: u32,
+}
+
+impl<W: World> Shard<W> {
+    /// Shuts out a predecessor of the same name and joins the group.
+    pub(crate) fn start(shared: &Arc<Shared<W>>, index: usize) -> Result<Self, WorkerError> {
+        let outbox = Outbox::open(Arc::clone(shared), shared.config.member(index))?;
+        let session = Session::join(Arc::clone(shared), outbox)?;
+        Ok(Self { session: Some(session), aborts: 0 })
+    }
+
+    /// Does one turn of its loop. After an error it has ended.
+    pub(crate) fn step(&mut self) -> Result<(), WorkerError> {
+        let Some(mut session) = self.session.take() else { return Ok(()) };
+        let turned = session.step();
+        self.session = Some(self.go_on(session, turned)?);
+        Ok(())
+    }
+
+    /// Commits and saves what there is, and leaves.
+    pub(crate) fn stop(mut self) -> Result<(), WorkerError> {
+        while let Some(mut session) = self.session.take() {
+            match session.finish() {
+                Ok(()) => _ = session.leave(),
+                Err(interrupt) => self.session = Some(self.go_on(session, Err(interrupt))?),
+            }
         }
-        let has_committed = session.has_committed;
-        session.close();
-        match ended {
-            Ok(()) => return Ok(()),
-            Err(Interrupt::End(error)) => {
-                // Best effort: a dead producer cannot abort; its transaction ends by itself.
-                if let Err(abort) = outbox.abort() {
-                    tracing::debug!(member, error = %abort, "the open transaction was left to its time-out");
+        Ok(())
+    }
+
+    /// Starts over until there is nothing in the way. What is aborted now and then is done again on the spot; what is aborted again and
+    /// again may need another membership.
+    fn go_on(&mut self, mut session: Session<W>, mut turned: Result<(), Interrupt>) -> Result<Session<W>, WorkerError> {
+        loop {
+            let detail = match turned {
+                Ok(()) => return Ok(session),
+                Err(Interrupt::Aborted(detail)) => detail,
+                Err(Interrupt::End(error)) => {
+                    // Best effort: a dead producer cannot abort; its transaction ends by itself.
+                    if let Err(abort) = session.leave().abort() {
+                        tracing::debug!(error = %abort, "the open transaction was left to its time-out");
+                    }
+                    return Err(error);
                 }
-                return Err(error);
+            };
+            let is_on_the_spot = self.aborts < MAX_ABORTS_ON_THE_SPOT || session.has_committed;
+            self.aborts = if session.has_committed { 1 } else { self.aborts + 1 };
+            let shared = Arc::clone(&session.shared);
+            note_abort(&shared, session.outbox.member(), &detail, self.aborts);
+            if is_on_the_spot {
+                shared.world.sleep(Duration::from_millis(50) * self.aborts);
+                turned = session.reload();
+                continue;
             }
-            Err(Interrupt::Aborted(detail)) => {
-                aborts = if has_committed { 1 } else { aborts + 1 };
-                note_abort(shared, &member, &detail, aborts);
-                outbox.abort()?;
-                if aborts >= MAX_ABORTS {
-                    return Err(WorkerError::AbortedTooOften { member, count: aborts, detail });
-                }
-                std::thread::sleep(Duration::from_millis(100) * aborts);
+            let mut outbox = session.leave();
+            outbox.abort()?;
+            if self.aborts >= MAX_ABORTS {
+                let member = outbox.member().to_owned();
+                return Err(WorkerError::AbortedTooOften { member, count: self.aborts, detail });
             }
+            shared.world.sleep(Duration::from_millis(100) * self.aborts);
+            session = Session::join(shared, outbox)?;
+            turned = Ok(());
         }
     }
 }
 
-fn note_abort(shared: &Shared, member: &str, detail: &str, aborts: u32) {
+fn note_abort<W: World>(shared: &Shared<W>, member: &str, detail: &str, aborts: u32) {
     shared.metrics.aborts.inc();
     tracing::warn!(member, detail, aborts, "the transaction was aborted: loading the last checkpoint and folding again");
 }

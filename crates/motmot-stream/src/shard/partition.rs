@@ -1,7 +1,7 @@
 //! One input partition: its engine, its store, and where it stands against log and commit.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use motmot_core::engine::{BoxError, Position};
 use motmot_core::{Engine, Timestamp, Touchpoint};
@@ -12,9 +12,9 @@ use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::metadata::CommitMetadata;
 use crate::metrics::{self, OUTCOMES};
-use crate::native::Record;
 use crate::outbox::Outbox;
 use crate::partitioner::partition_of;
+use crate::port::{Record, World};
 use crate::start::Start;
 use crate::strategies::Loaded;
 use crate::worker::Shared;
@@ -67,10 +67,10 @@ struct Dead {
     detail: String,
 }
 
-pub(super) struct Partition {
+pub(super) struct Partition<W: World> {
     pub(super) number: i32,
-    pub(super) engine: Engine<Reader>,
-    store: Store,
+    pub(super) engine: Engine<Reader<W::Entries>>,
+    store: Store<W::Entries>,
     /// In force.
     pub(super) strategy: Arc<Loaded>,
     /// How often it was swapped.
@@ -100,13 +100,19 @@ pub(super) struct Partition {
     pub(super) is_unsaved: bool,
     /// A swap is told and not in the store yet.
     pub(super) is_swap_unsaved: bool,
-    checkpointed: Instant,
-    pub(super) assigned: Instant,
+    checkpointed: Duration,
+    pub(super) assigned: Duration,
 }
 
-impl Partition {
-    /// `known` has every strategy that `start` names.
-    pub(super) fn new(number: i32, store: Store, start: Start, strategy: Arc<Loaded>, known: Known) -> Self {
+impl<W: World> Partition<W> {
+    /// The strategy of `start`, and every one that its re-fold names.
+    pub(super) fn new(
+        number: i32,
+        store: Store<W::Entries>,
+        start: Start,
+        (strategy, known): (Arc<Loaded>, Known),
+        now: Duration,
+    ) -> Self {
         let engine = Engine::new(Arc::clone(&strategy.strategy), store.reader(), start.position);
         let committed = start.refold.as_ref().map(|refold| refold.until);
         Self {
@@ -130,8 +136,8 @@ impl Partition {
             records_since_checkpoint: 0,
             is_unsaved: start.is_first,
             is_swap_unsaved: false,
-            checkpointed: Instant::now(),
-            assigned: Instant::now(),
+            checkpointed: now,
+            assigned: now,
         }
     }
 
@@ -157,7 +163,7 @@ impl Partition {
         self.engine.hot()
     }
 
-    pub(super) fn store(&self) -> &Store {
+    pub(super) fn store(&self) -> &Store<W::Entries> {
         &self.store
     }
 
@@ -178,39 +184,34 @@ impl Partition {
         !self.is_silent() && (self.has_told || self.swap != Swap::None || self.next > self.committed.unwrap_or(0))
     }
 
-    pub(super) fn state_error(&self, shared: &Shared, source: BoxError) -> WorkerError {
+    pub(super) fn state_error(&self, shared: &Shared<W>, source: BoxError) -> WorkerError {
         WorkerError::State { topic: shared.config.topics.touchpoints.clone(), partition: self.number, offset: self.next, source }
     }
 
     /// Folds one record.
-    pub(super) fn fold(&mut self, shared: &Shared, record: Record<'_>, outbox: &mut Outbox) -> Result<(), Interrupt> {
-        if record.offset() < self.next {
+    pub(super) fn fold(&mut self, shared: &Shared<W>, record: Record<'_>, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
+        if record.offset < self.next {
             // Fetched before the partition was assigned anew. Anything else would be a fault, so it shows.
             shared.metrics.skipped.inc();
-            tracing::debug!(
-                partition = self.number,
-                offset = record.offset(),
-                next = self.next,
-                "a record that is folded already"
-            );
+            tracing::debug!(partition = self.number, offset = record.offset, next = self.next, "a record that is folded already");
             return Ok(());
         }
-        if !self.admits(shared, record.offset())? {
+        if !self.admits(shared, record.offset)? {
             return Ok(()); // it will be read again
         }
-        self.reach(shared, record.offset(), outbox)?;
+        self.reach(shared, record.offset, outbox)?;
         let read = match read(shared, record) {
             Ok(read) => read,
             Err(not_yet) => {
-                self.hold(shared, record.offset(), not_yet);
+                self.hold(shared, record.offset, not_yet);
                 return Ok(());
             }
         };
-        self.next = record.offset() + 1;
+        self.next = record.offset + 1;
         self.records_since_checkpoint += 1;
         self.is_unsaved = true;
         self.is_untold = true;
-        let arrived_at = record.timestamp();
+        let arrived_at = record.timestamp;
         if self.oldest_arrival.is_none_or(|oldest| arrived_at < oldest) {
             self.oldest_arrival = Some(arrived_at);
         }
@@ -218,17 +219,17 @@ impl Partition {
             self.bury(shared, record, dead, outbox)?;
         }
         // the last record before the commit ends a re-fold, whether or not anything follows it
-        self.reach(shared, record.offset() + 1, outbox)
+        self.reach(shared, record.offset + 1, outbox)
     }
 
     fn apply(
         &mut self,
-        shared: &Shared,
+        shared: &Shared<W>,
         record: Record<'_>,
         read: Read<'_>,
-        outbox: &mut Outbox,
+        outbox: &mut Outbox<W>,
     ) -> Result<Option<Dead>, Interrupt> {
-        let arrived_at = Timestamp::from_millis(record.timestamp());
+        let arrived_at = Timestamp::from_millis(record.timestamp);
         if arrived_at.as_millis() < 0 {
             let detail = "the record has no timestamp, and arrival decides what is late: let the producer or the broker set one";
             return Ok(Some(Dead { reason: "no_timestamp", detail: detail.to_owned() }));
@@ -242,7 +243,7 @@ impl Partition {
         };
         let is_silent = self.is_silent();
         let mut voice = outbox.voice(self.number, is_silent);
-        let verdict = self.engine.apply(key, &touchpoint, arrived_at, record.offset(), &mut voice);
+        let verdict = self.engine.apply(key, &touchpoint, arrived_at, record.offset, &mut voice);
         let verdict = verdict.map_err(|source| self.state_error(shared, source))?;
         let outcome = metrics::outcome(verdict);
         if outcome == metrics::DEAD {
@@ -258,19 +259,19 @@ impl Partition {
         Ok(None)
     }
 
-    fn bury(&mut self, shared: &Shared, record: Record<'_>, dead: Dead, outbox: &mut Outbox) -> Result<(), Interrupt> {
+    fn bury(&mut self, shared: &Shared<W>, record: Record<'_>, dead: Dead, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
         if self.is_silent() {
             return Ok(());
         }
         self.counts.die(dead.reason);
         self.has_told = true;
-        let timestamp = record.timestamp();
+        let timestamp = record.timestamp;
         let letter = DeadLetter {
             reason: dead.reason.to_owned(),
             detail: dead.detail,
             topic: shared.config.topics.touchpoints.clone(),
             partition: self.number,
-            offset: record.offset(),
+            offset: record.offset,
             timestamp: (timestamp >= 0).then(|| Timestamp::from_millis(timestamp)),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
@@ -294,7 +295,7 @@ impl Partition {
     }
 
     /// Tells all rows that differ from what was told, at the clock where the partition stands. While a swap is told the clock stands still.
-    pub(super) fn advance(&mut self, shared: &Shared, outbox: &mut Outbox) -> Result<(), Interrupt> {
+    pub(super) fn advance(&mut self, shared: &Shared<W>, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
         let Position { now, stream_time } = self.engine.position();
         let (target, budget) = if self.is_swapping() { (now, swap::PORTION) } else { (self.reading.max(stream_time), DEADLINES) };
         let before = outbox.told().rows();
@@ -313,7 +314,7 @@ impl Partition {
     }
 
     /// The transaction that names this partition is committed.
-    pub(super) fn committed(&mut self, shared: &Shared) {
+    pub(super) fn committed(&mut self, shared: &Shared<W>) {
         self.committed = Some(self.next);
         self.has_told = false;
         self.oldest_arrival = None;
@@ -328,24 +329,24 @@ impl Partition {
     }
 
     /// Whether a checkpoint is due, and all that the partition's memory holds is committed.
-    pub(super) fn is_checkpoint_due(&self, shared: &Shared) -> bool {
+    pub(super) fn is_checkpoint_due(&self, shared: &Shared<W>) -> bool {
         self.is_unsaved
             && !(self.is_silent() || self.is_untold || self.is_uncommitted())
             && (self.is_swap_unsaved
                 || self.records_since_checkpoint >= shared.config.checkpoint_records
-                || self.checkpointed.elapsed() >= shared.config.checkpoint_interval)
+                || self.since_checkpoint(shared) >= shared.config.checkpoint_interval)
     }
 
-    pub(super) fn since_checkpoint(&self) -> Duration {
-        self.checkpointed.elapsed()
+    pub(super) fn since_checkpoint(&self, shared: &Shared<W>) -> Duration {
+        shared.world.elapsed().saturating_sub(self.checkpointed)
     }
 
     /// Writes what is committed to the store, and lets the rows go that are not needed in memory.
-    pub(super) fn checkpoint(&mut self, shared: &Shared) -> Result<(), Interrupt> {
+    pub(super) fn checkpoint(&mut self, shared: &Shared<W>) -> Result<(), Interrupt> {
         if self.is_swapping() {
             return Ok(()); // what is not told yet is known to the memory only: the swap is done again from an earlier checkpoint
         }
-        self.checkpointed = Instant::now();
+        self.checkpointed = shared.world.elapsed();
         self.records_since_checkpoint = 0;
         self.is_swap_unsaved = false;
         if !std::mem::take(&mut self.is_unsaved) {
@@ -364,7 +365,7 @@ impl Partition {
         };
         self.store.write(checkpoint, meta, &self.strategy.text)?;
         self.engine.evict(shared.hot_rows_per_partition());
-        shared.metrics.checkpoint_seconds.observe(self.checkpointed.elapsed().as_secs_f64());
+        shared.metrics.checkpoint_seconds.observe(self.since_checkpoint(shared).as_secs_f64());
         shared.metrics.checkpoint_rows.inc_by(rows as u64);
         tracing::debug!(partition = self.number, offset = self.next, rows, "checkpoint");
         Ok(())
@@ -375,12 +376,12 @@ impl Partition {
 type Read<'m> = Result<(&'m str, Touchpoint<'m>), Dead>;
 
 /// Reads a record, unless its schema is not known yet.
-fn read<'m>(shared: &Shared, record: Record<'m>) -> Result<Read<'m>, NotYet> {
+fn read<'m, W: World>(shared: &Shared<W>, record: Record<'m>) -> Result<Read<'m>, NotYet> {
     let key = match key(record, shared.partitions) {
         Ok(key) => key,
         Err(dead) => return Ok(Err(dead)),
     };
-    match shared.reader.touchpoint(record.value().unwrap_or_default()) {
+    match shared.reader.touchpoint(record.value.unwrap_or_default()) {
         Ok(touchpoint) => Ok(Ok((key, touchpoint))),
         Err(ReadError::Dead(e)) => Ok(Err(Dead { reason: e.reason(), detail: e.to_string() })),
         Err(ReadError::NotYet(not_yet)) => Err(not_yet),
@@ -390,7 +391,7 @@ fn read<'m>(shared: &Shared, record: Record<'m>) -> Result<Read<'m>, NotYet> {
 /// The record's key, if it is one, and lies where it belongs.
 fn key<'m>(record: Record<'m>, partitions: i32) -> Result<&'m str, Dead> {
     let dead = |reason, detail: String| Err(Dead { reason, detail });
-    let Some(key) = record.key().filter(|key| !key.is_empty()) else {
+    let Some(key) = record.key.filter(|key| !key.is_empty()) else {
         return dead(
             "no_key",
             "the record has no key: let the producer set the cycle's key (the customer, or the cycle)".to_owned(),
@@ -403,7 +404,7 @@ fn key<'m>(record: Record<'m>, partitions: i32) -> Result<&'m str, Dead> {
         return dead("bad_key", format!("the key has {} bytes, more than {}", text.len(), motmot_core::Touchpoint::MAX_TEXT));
     }
     let expected = partition_of(key, partitions);
-    if expected == record.partition() {
+    if expected == record.partition {
         return Ok(text);
     }
     dead(

@@ -11,6 +11,7 @@ use super::partition::{Partition, Phase};
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::outbox::Outbox;
+use crate::port::World;
 use crate::start::{Refold, Refusal, Step};
 use crate::strategies::Loaded;
 use crate::worker::Shared;
@@ -25,9 +26,9 @@ pub(super) struct Silent {
     pub(super) known: Known,
 }
 
-impl Partition {
+impl<W: World> Partition<W> {
     /// Notes that everything before `offset` has been given: what lies between are markers of transactions, or nothing.
-    pub(super) fn reach(&mut self, shared: &Shared, offset: i64, outbox: &mut Outbox) -> Result<(), Interrupt> {
+    pub(super) fn reach(&mut self, shared: &Shared<W>, offset: i64, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
         while let Phase::Silent(silent) = &mut self.phase {
             let is_step = silent.refold.steps.front().is_some_and(|step| offset >= step.offset);
             if let Some(step) = silent.refold.steps.pop_front_if(|_| is_step) {
@@ -49,10 +50,10 @@ impl Partition {
     /// Swaps where it was swapped. The last swap ends the re-fold if it was not told to its end: it is told again through `outbox`.
     fn pass(
         &mut self,
-        shared: &Shared,
+        shared: &Shared<W>,
         step: Step,
         strategy: Option<Arc<Loaded>>,
-        outbox: Option<&mut Outbox>,
+        outbox: Option<&mut Outbox<W>>,
     ) -> Result<(), Interrupt> {
         let strategy = strategy.ok_or_else(|| WorkerError::Refused {
             topic: shared.config.topics.touchpoints.clone(),
@@ -75,7 +76,7 @@ impl Partition {
     /// The last act of a re-fold: the clock. From here on the state is that of the commit, and all of it has been told.
     fn finish_refold(
         &mut self,
-        shared: &Shared,
+        shared: &Shared<W>,
         clock: Option<Timestamp>,
         committed: Option<Timestamp>,
     ) -> Result<(), Interrupt> {
@@ -92,20 +93,20 @@ impl Partition {
         self.phase = Phase::Speaking;
         self.is_untold = false;
         self.oldest_arrival = None;
-        let seconds = self.assigned.elapsed().as_secs_f64();
+        let seconds = shared.world.elapsed().saturating_sub(self.assigned).as_secs_f64();
         shared.metrics.refold_seconds.observe(seconds);
         shared.metrics.refolding.dec();
         tracing::info!(partition = self.number, offset = self.next, seconds, "folded up to the last commit");
         Ok(())
     }
 
-    fn advance_in_silence(&mut self, shared: &Shared, target: Timestamp) -> Result<(), Interrupt> {
+    fn advance_in_silence(&mut self, shared: &Shared<W>, target: Timestamp) -> Result<(), Interrupt> {
         while !self.engine.advance(target, usize::MAX, &mut Silence).map_err(|source| self.state_error(shared, source))? {}
         Ok(())
     }
 
     /// A checkpoint within a re-fold, which may be long: what is folded lies behind the commit, so it may be saved.
-    pub(super) fn save_refold(&mut self, shared: &Shared) -> Result<(), Interrupt> {
+    pub(super) fn save_refold(&mut self, shared: &Shared<W>) -> Result<(), Interrupt> {
         let Phase::Silent(Silent { refold, .. }) = &self.phase else { return Ok(()) };
         if self.records_since_checkpoint < shared.config.checkpoint_records {
             return Ok(());

@@ -14,6 +14,7 @@ use super::partition::Partition;
 use super::session::Session;
 use crate::interrupt::Interrupt;
 use crate::outbox::Outbox;
+use crate::port::World;
 use crate::strategies::{Loaded, SwapRecord};
 use crate::worker::Shared;
 
@@ -31,14 +32,14 @@ pub(super) enum Swap {
     Told,
 }
 
-impl Partition {
+impl<W: World> Partition<W> {
     /// Some cycles were not told anew.
     pub(super) fn is_swapping(&self) -> bool {
         self.swap == Swap::Telling
     }
 
     /// Records the swap in the open transaction and puts the strategy in force. All that was folded must be committed.
-    fn begin_swap(&mut self, shared: &Shared, strategy: Arc<Loaded>, outbox: &mut Outbox) -> Result<(), Interrupt> {
+    fn begin_swap(&mut self, shared: &Shared<W>, strategy: Arc<Loaded>, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
         let Position { now, stream_time } = self.engine.position();
         let record = SwapRecord {
             group: shared.config.group.clone(),
@@ -56,14 +57,24 @@ impl Partition {
     }
 
     /// Puts the strategy in force, and what the engine says at once into the open transaction.
-    pub(super) fn swap_aloud(&mut self, shared: &Shared, strategy: Arc<Loaded>, outbox: &mut Outbox) -> Result<(), Interrupt> {
+    pub(super) fn swap_aloud(
+        &mut self,
+        shared: &Shared<W>,
+        strategy: Arc<Loaded>,
+        outbox: &mut Outbox<W>,
+    ) -> Result<(), Interrupt> {
         let mut voice = outbox.voice(self.number, false);
         self.put_in_force(shared, strategy, &mut voice)?;
         outbox.check()
     }
 
     /// The engine's part of a swap. What differs is to be told.
-    pub(super) fn put_in_force(&mut self, shared: &Shared, strategy: Arc<Loaded>, sink: &mut impl Sink) -> Result<(), Interrupt> {
+    pub(super) fn put_in_force(
+        &mut self,
+        shared: &Shared<W>,
+        strategy: Arc<Loaded>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Interrupt> {
         tracing::info!(
             partition = self.number,
             offset = self.next,
@@ -88,7 +99,7 @@ impl Partition {
     }
 
     /// The transaction with the last of it is committed: it needs a checkpoint of its own, for all its cycles are in memory.
-    pub(super) fn end_swap(&mut self, shared: &Shared) {
+    pub(super) fn end_swap(&mut self, shared: &Shared<W>) {
         if self.swap == Swap::Told {
             self.swap = Swap::None;
             self.is_swap_unsaved = true;
@@ -99,13 +110,14 @@ impl Partition {
     }
 }
 
-impl Session<'_> {
+impl<W: World> Session<W> {
     /// Begins to swap one partition that has another strategy than it should, unless one is at it already.
     pub(super) fn begin_swap(&mut self) -> Result<(), Interrupt> {
         let current = self.shared.strategy.get();
         // Not while deadlines are being worked off: the clock must stand at its target.
-        let is_due =
-            |partition: &Partition| !(partition.is_silent() || partition.is_unfinished()) && partition.strategy.id != current.id;
+        let is_due = |partition: &Partition<W>| {
+            !(partition.is_silent() || partition.is_unfinished()) && partition.strategy.id != current.id
+        };
         let mut partitions = self.partitions.iter().flatten();
         if partitions.clone().any(Partition::is_swapping) || !partitions.any(is_due) {
             return Ok(());

@@ -7,40 +7,37 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
 
+use super::list_of;
 use crate::context::Log;
-
-/// A rebalance that is not answered yet.
-pub(super) enum Rebalance {
-    Assigned(TopicPartitionList),
-    Revoked(TopicPartitionList),
-}
+use crate::port::Rebalance;
 
 /// The context of a shard's consumer.
-pub(crate) struct Group {
+pub(super) struct Rebalances {
     log: Log,
+    topic: String,
     /// A mutex because librdkafka's context is shared by type; only the shard's thread ever takes it.
     pending: Mutex<VecDeque<Rebalance>>,
     is_closing: AtomicBool,
 }
 
-impl Group {
-    pub(super) fn new(member: &str) -> Self {
+impl Rebalances {
+    pub(super) fn new(member: &str, topic: &str) -> Self {
         let log = Log { client: format!("{member} consumer") };
-        Self { log, pending: Mutex::default(), is_closing: AtomicBool::new(false) }
+        Self { log, topic: topic.to_owned(), pending: Mutex::default(), is_closing: AtomicBool::new(false) }
     }
 
     pub(super) fn next(&self) -> Option<Rebalance> {
         self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop_front()
     }
 
-    /// Leaves a rebalance to [`Group::close`].
+    /// Leaves a rebalance to [`Rebalances::close`].
     pub(super) fn put_back(&self, rebalance: Rebalance) {
         self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push_front(rebalance);
     }
@@ -54,17 +51,20 @@ impl Group {
     }
 }
 
-fn give_up(consumer: &BaseConsumer<Group>, rebalance: &Rebalance) {
-    let answered = match rebalance {
-        Rebalance::Assigned(list) => consumer.incremental_assign(list).and_then(|()| consumer.incremental_unassign(list)),
-        Rebalance::Revoked(list) => consumer.incremental_unassign(list),
-    };
+fn give_up(consumer: &BaseConsumer<Rebalances>, rebalance: &Rebalance) {
+    let (Rebalance::Assigned(numbers) | Rebalance::Revoked(numbers)) = rebalance;
+    let answered = list_of(&consumer.context().topic, numbers, Offset::Invalid).and_then(|list| {
+        if matches!(rebalance, Rebalance::Assigned(_)) {
+            consumer.incremental_assign(&list)?;
+        }
+        consumer.incremental_unassign(&list)
+    });
     if let Err(error) = answered {
         tracing::debug!(%error, "a rebalance was not answered while closing");
     }
 }
 
-impl ClientContext for Group {
+impl ClientContext for Rebalances {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.log.log(level, facility, message);
     }
@@ -73,11 +73,12 @@ impl ClientContext for Group {
     }
 }
 
-impl ConsumerContext for Group {
+impl ConsumerContext for Rebalances {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let numbers = list.elements().iter().map(|element| element.partition()).collect();
         let rebalance = match code {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(list.clone()),
-            _ => Rebalance::Revoked(list.clone()),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(numbers),
+            _ => Rebalance::Revoked(numbers),
         };
         if self.is_closing.load(Ordering::Relaxed) {
             give_up(consumer, &rebalance);

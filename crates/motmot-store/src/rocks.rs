@@ -1,0 +1,71 @@
+//! RocksDB under a store.
+
+use std::path::{Path, PathBuf};
+
+use motmot_core::engine::BoxError;
+use rocksdb::{DB, ErrorKind, ReadOptions, WriteBatch};
+
+use crate::error::StoreError;
+use crate::key_value::{Batch, KeyValue};
+use crate::resources::Resources;
+
+/// The entries of a RocksDB folder.
+#[derive(Debug)]
+pub struct RocksDb(DB);
+
+impl RocksDb {
+    pub(crate) fn open(resources: &Resources, path: &Path) -> Result<Self, StoreError> {
+        DB::open(&resources.options(), path).map(Self).map_err(|source| open_error(path.to_owned(), source))
+    }
+}
+
+impl KeyValue for RocksDb {
+    type Batch = WriteBatch;
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BoxError> {
+        Ok(self.0.get(key)?)
+    }
+
+    fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<(), BoxError> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(until);
+        let mut iterator = self.0.raw_iterator_opt(options);
+        iterator.seek(from);
+        while let Some(key) = iterator.key() {
+            visit(key);
+            iterator.next();
+        }
+        Ok(iterator.status()?)
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<(), BoxError> {
+        Ok(self.0.write(batch)?)
+    }
+
+    /// As RocksDB counts them: files and write buffers.
+    fn size_bytes(&self) -> u64 {
+        let property = |name| self.0.property_int_value(name).ok().flatten().unwrap_or(0);
+        property(rocksdb::properties::TOTAL_SST_FILES_SIZE).saturating_add(property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES))
+    }
+}
+
+impl Batch for WriteBatch {
+    fn put(&mut self, key: &[u8], value: &[u8]) {
+        Self::put(self, key, value);
+    }
+
+    fn delete(&mut self, key: &[u8]) {
+        Self::delete(self, key);
+    }
+}
+
+fn open_error(path: PathBuf, source: rocksdb::Error) -> StoreError {
+    // RocksDB has no error kind for a held lock; it says "lock hold by current process" or "While lock file".
+    let is_lock =
+        source.kind() == ErrorKind::IOError && (source.as_ref().contains("lock file") || source.as_ref().contains("lock hold"));
+    match source.kind() {
+        _ if is_lock => StoreError::Locked { path, source: source.into() },
+        ErrorKind::Corruption => StoreError::Damaged { path, what: source.into_string() },
+        _ => StoreError::Disk { path, doing: "opened", source: source.into() },
+    }
+}

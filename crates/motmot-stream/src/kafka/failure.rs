@@ -1,0 +1,46 @@
+//! What librdkafka's errors ask for.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::port::{Answer, Failure};
+
+/// Reads a transactional error's own word on what to do.
+pub(super) fn transactional(error: &KafkaError) -> Failure {
+    let answer = match error {
+        KafkaError::Transaction(e) if e.is_fatal() => Answer::Give,
+        KafkaError::Transaction(e) if e.txn_requires_abort() => Answer::Abort,
+        KafkaError::Transaction(e) if e.is_retriable() => Answer::Retry,
+        KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut) => Answer::Retry,
+        // librdkafka refuses to produce once a transaction has failed; which way it failed, the abort will say.
+        KafkaError::MessageProduction(code) if *code != RDKafkaErrorCode::Fatal => Answer::Abort,
+        _ => Answer::Give,
+    };
+    Failure { answer, detail: error.to_string() }
+}
+
+/// Whether a question may be asked again: a coordinator or a leader moves, or a transaction's offsets are not decided yet.
+pub(super) fn passing(error: &KafkaError) -> Failure {
+    use RDKafkaErrorCode as Code;
+    let passes = matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::NotCoordinator
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::UnstableOffsetCommit
+                | Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
+                | Code::OffsetNotAvailable
+                | Code::ReplicaNotAvailable
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::NetworkException
+                | Code::WaitingForCoordinator
+        )
+    );
+    Failure { answer: if passes { Answer::Retry } else { Answer::Give }, detail: error.to_string() }
+}

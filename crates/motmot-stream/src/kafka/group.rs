@@ -1,0 +1,158 @@
+//! A shard's consumer.
+
+use std::ffi::CString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::failure::passing;
+use super::list_of;
+use super::rebalance::Rebalances;
+use crate::client::{self, REQUEST_TIMEOUT};
+use crate::config::WorkerConfig;
+use crate::error::WorkerError;
+use crate::interrupt::Interrupt;
+use crate::native::{self, BatchQueue};
+use crate::port::{BATCH, Failure, Group, Rebalance, Record, RecordError};
+
+pub(crate) struct KafkaGroup {
+    /// Before the consumer: a queue must not outlive its client.
+    queue: BatchQueue<Rebalances>,
+    consumer: Arc<BaseConsumer<Rebalances>>,
+    member: String,
+    topic: String,
+    topic_c: CString,
+}
+
+impl KafkaGroup {
+    pub(super) fn join(config: &WorkerConfig, member: &str) -> Result<Self, WorkerError> {
+        let topic = config.topics.touchpoints.clone();
+        let consumer: BaseConsumer<Rebalances> = client::consumer(config, member)
+            .create_with_context(Rebalances::new(member, &topic))
+            .map_err(WorkerError::ClientConfig)?;
+        let consumer = Arc::new(consumer);
+        let failed = |doing, detail: String| WorkerError::Kafka { member: member.to_owned(), doing, detail };
+        let topic_c = CString::new(topic.as_str()).map_err(|e| failed("reading the input topic's name", e.to_string()))?;
+        let queue =
+            BatchQueue::new(Arc::clone(&consumer), BATCH).ok_or_else(|| failed("making a queue", "no memory".to_owned()))?;
+        consumer.subscribe(&[&topic]).map_err(|e| failed("subscribing to the input topic", e.to_string()))?;
+        Ok(Self { queue, consumer, member: member.to_owned(), topic, topic_c })
+    }
+}
+
+impl Group for KafkaGroup {
+    type Membership = ConsumerGroupMetadata;
+
+    fn poll(&mut self) -> Result<(), Interrupt> {
+        match self.consumer.poll(Duration::ZERO) {
+            None => {}
+            // Forwarding sends every record to the queue. If one ever came here it would be missing there: read it again.
+            Some(Ok(_)) => return Err(Interrupt::Aborted("a record came beside its queue".to_owned())),
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                let detail = format!("{code}: another member has this name, or the group expelled it");
+                let member = self.member.clone();
+                return Err(Interrupt::End(WorkerError::Fatal { member, doing: "reading the topic", detail }));
+            }
+            Some(Err(error)) => tracing::warn!(member = self.member, %error, "Kafka's client reports"),
+        }
+        Ok(())
+    }
+
+    fn next_rebalance(&mut self) -> Option<Rebalance> {
+        self.consumer.context().next()
+    }
+
+    fn put_back(&mut self, rebalance: Rebalance) {
+        self.consumer.context().put_back(rebalance);
+    }
+
+    fn is_lost(&self) -> bool {
+        self.consumer.assignment_lost()
+    }
+
+    fn assign(&mut self, from: &[(i32, i64)]) -> Result<(), Failure> {
+        let mut offsets = TopicPartitionList::with_capacity(from.len());
+        for &(number, offset) in from {
+            self.queue.forward(&self.topic, number);
+            offsets.add_partition_offset(&self.topic, number, Offset::Offset(offset)).map_err(|e| passing(&e))?;
+        }
+        self.consumer.incremental_assign(&offsets).map_err(|e| passing(&e))
+    }
+
+    fn unassign(&mut self, numbers: &[i32]) -> Result<(), Failure> {
+        let list = list_of(&self.topic, numbers, Offset::Invalid).map_err(|e| passing(&e))?;
+        self.consumer.incremental_unassign(&list).map_err(|e| passing(&e))
+    }
+
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
+        let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
+        // In this order: a pause notes the position behind the last record that was given, unless a seek has made the client forget it.
+        self.consumer.seek(&self.topic, number, Offset::Offset(offset), REQUEST_TIMEOUT).map_err(|e| passing(&e))?;
+        self.consumer.pause(&list).map_err(|e| passing(&e))
+    }
+
+    fn resume(&mut self, number: i32, _: i64) -> Result<(), Failure> {
+        let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
+        self.consumer.resume(&list).map_err(|e| passing(&e))
+    }
+
+    fn discard_fetched(&mut self) -> Result<(), Interrupt> {
+        // What was fetched lies in the old queue, and goes with it.
+        let queue = BatchQueue::new(Arc::clone(&self.consumer), BATCH);
+        self.queue = queue.ok_or_else(|| Interrupt::Aborted("no memory for another queue".to_owned()))?;
+        Ok(())
+    }
+
+    fn take(&mut self, wait: Duration, mut visit: impl FnMut(Result<Record<'_>, RecordError>)) -> usize {
+        self.queue.take(wait, |record| visit(record.map_err(|error| judge(error.partition, error.code))))
+    }
+
+    /// librdkafka knows when markers, which take offsets and are never given, have been passed.
+    fn positions(&self) -> Option<Vec<(i32, i64)>> {
+        let positions = self.consumer.position().ok()?;
+        let known = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+        Some(positions.elements().iter().filter_map(|e| Some((e.partition(), known(e.offset())?))).collect())
+    }
+
+    fn high_watermark(&self, number: i32) -> Option<i64> {
+        native::high_watermark(self.consumer.client(), &self.topic_c, number)
+    }
+
+    fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
+        let list = list_of(&self.topic, numbers, Offset::Invalid).map_err(|e| passing(&e))?;
+        let committed = self.consumer.committed_offsets(list, REQUEST_TIMEOUT).map_err(|e| passing(&e))?;
+        let mut offsets = Vec::with_capacity(numbers.len());
+        for (entry, element) in committed.elements().iter().enumerate() {
+            element.error().map_err(|e| passing(&e))?;
+            if let Offset::Offset(offset) = element.offset() {
+                offsets.push((element.partition(), offset, native::metadata(&committed, entry)));
+            }
+        }
+        Ok(offsets)
+    }
+
+    fn membership(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    fn close(&mut self) {
+        self.consumer.context().close(&self.consumer);
+    }
+}
+
+/// Whether a partition's error is one that passes.
+fn judge(partition: i32, code: RDKafkaErrorCode) -> RecordError {
+    use RDKafkaErrorCode as Code;
+    let detail = match code {
+        Code::AutoOffsetReset | Code::OffsetOutOfRange => {
+            "the log no longer has the next offset: retention deleted records that were never folded"
+        }
+        Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopic => "it is gone: the topic was deleted",
+        Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed => "this user may not read it",
+        _ => return RecordError::Passing { partition, detail: code.to_string() },
+    };
+    RecordError::Lasting { partition, detail: format!("{detail} ({code})") }
+}
