@@ -77,7 +77,8 @@ fn the_numbers_are_those_of_the_rows() {
     let (served, farewells) = ((0..200).filter(|v| v % 5 != 0).count(), (0..200).filter(|v| v % 7 != 0).count());
     assert_eq!(json["input"]["rows"], rows().len());
     assert_eq!(json["input"]["folded"], 200 + served + farewells);
-    assert_eq!(json["cycles"], serde_json::json!({"total": 200, "open": 0, "farewell": farewells, "abandoned": 200 - farewells}));
+    let cycles = serde_json::json!({"total": 200, "open": 0, "farewell": farewells, "abandoned": 200 - farewells, "outside_customer_file": 0});
+    assert_eq!(json["cycles"], cycles);
     let late = (0..200).filter(|v| v % 5 != 0 && v % 3 == 0).count();
     let never = 200 - served;
     assert_eq!(json["moments"]["slow"], serde_json::json!({"open": 0, "recovered": late, "expired": never}));
