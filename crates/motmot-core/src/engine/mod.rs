@@ -331,7 +331,9 @@ impl<C: Cold> Engine<C> {
         let Some(cycle) = self.shelf.cycle(slot) else { return Ok(()) };
         if cycle.assembled {
             let key = cycle.key.clone();
-            self.load_customer(&key)?; // one that lies before it may be cold, and open
+            // one that lies before it may be cold, and open; for what it knows of the others, perhaps
+            self.load_customer(&key)?;
+            self.refresh(&key)?;
             return self.freeze(&key, self.position.now.min(self.position.stream_time));
         }
         self.note_end(slot)?;
