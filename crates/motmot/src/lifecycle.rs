@@ -33,13 +33,16 @@ impl Stop {
     }
 }
 
-/// A runtime for commands that serve. Two threads: all heavy work has threads of its own.
+/// A runtime for commands that serve. Two threads: all heavy work has threads of its own. From here on a SIGHUP does not end the process.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("the process cannot start its threads; is its limit of threads or open files reached (ulimit -u, ulimit -n)?")
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context(
+            "the process cannot start its threads; is its limit of threads or open files reached (ulimit -u, ulimit -n)?",
+        )?;
+    // Whoever tells all workers of another strategy also tells those that are still looking for their brokers. They read it anyway.
+    let _within = runtime.enter();
+    drop(signal(SignalKind::hangup()).context("SIGHUP cannot be received")?);
+    Ok(runtime)
 }
 
 /// Returns at the first SIGTERM or Ctrl-C. The second one ends the process on the spot: whoever presses it twice means it, and a

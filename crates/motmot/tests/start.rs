@@ -3,9 +3,11 @@
 
 mod program;
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
-use program::{example, motmot};
+use program::{command, example, motmot};
 
 #[test]
 fn brokers_that_do_not_answer_are_named_with_the_key_to_set() {
@@ -20,6 +22,18 @@ fn brokers_that_do_not_answer_are_named_with_the_key_to_set() {
         "{}",
         outcome.stderr
     );
+}
+
+#[test]
+fn a_hangup_while_it_looks_for_its_brokers_does_not_end_it() {
+    let strategy = format!("strategy.file={}", example("demo/strategy.yaml"));
+    let arguments = ["worker", "--set", &strategy, "--set", "kafka.brokers=127.0.0.1:1", "--set", "http.listen=127.0.0.1:0"];
+    let mut worker = command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(worker.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("the worker starts")));
+    assert!(Command::new("kill").args(["-HUP", &worker.id().to_string()]).status().unwrap().success());
+    assert!(told.any(|line| line.contains("no broker answers")), "it goes on looking until it gives up in words");
+    assert_eq!(worker.wait().unwrap().code(), Some(1));
 }
 
 #[test]

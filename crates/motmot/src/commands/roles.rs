@@ -32,9 +32,9 @@ impl Role {
 
 /// Runs until a signal comes or a part fails.
 pub(super) fn run(config: &Config, role: Role) -> anyhow::Result<()> {
+    let runtime = lifecycle::runtime()?;
     let (strategy, text, watch) = StrategySource::of(config)?.open()?;
     let strategy = Arc::new(strategy);
-    let runtime = lifecycle::runtime()?;
     // First of all that takes time: a busy address is a mistake that should be told at once.
     let listener = runtime.block_on(http::bind(config.text("http.listen")))?;
     let address = http::address(&listener)?;
