@@ -1,5 +1,6 @@
 //! Shared support of the tests.
 
+pub mod chaos;
 pub mod desk;
 pub mod http;
 pub mod kafka;

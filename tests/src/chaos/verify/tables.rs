@@ -1,0 +1,102 @@
+//! The tables: what holds is what one fold tells, and no moment lives a life that none may.
+
+use std::collections::BTreeMap;
+
+use motmot_core::cycle::CycleState;
+use motmot_core::moment::MomentState;
+use motmot_wire::Reader;
+
+use super::{Faults, Held, Observed, Output};
+
+/// The last row of each key, those left out that count as absent; and what cannot be read.
+pub(super) fn held(observed: &Observed) -> (Held, Faults) {
+    let reader = Reader::new();
+    let (mut held, mut faults) = (Held::new(), Vec::new());
+    for output in [Output::Moments, Output::Cycles] {
+        for row in observed.rows(output) {
+            let counts = row.value.as_deref().map_or(Ok(false), |value| match output {
+                Output::Moments => reader.moment(value).map(|moment| moment.state != MomentState::Retracted),
+                _ => reader.cycle(value).map(|cycle| cycle.state != CycleState::Merged),
+            });
+            let counts = counts.unwrap_or_else(|error| {
+                faults.push(format!("{output:?} at {}:{} cannot be read: {error}", row.partition, row.offset));
+                true
+            });
+            let place = (output, row.key.clone().unwrap_or_default());
+            match row.value.clone().filter(|_| counts) {
+                Some(value) => held.insert(place, value),
+                None => held.remove(&place),
+            };
+        }
+    }
+    (held, faults)
+}
+
+/// Compares row by row, to the byte.
+pub(super) fn check_equal(observed: &Observed, reader: &Reader) -> Faults {
+    let (held, mut faults) = held(observed);
+    let words = |place: &(Output, Vec<u8>), value: &[u8]| match place.0 {
+        Output::Moments => format!("{:?}", reader.moment(value)),
+        _ => format!("{:?}", reader.cycle(value)),
+    };
+    let name = |place: &(Output, Vec<u8>)| format!("{:?} {}", place.0, String::from_utf8_lossy(&place.1).replace('\0', " / "));
+    for (place, expected) in &observed.replayed {
+        match held.get(place) {
+            Some(found) if found == expected => {}
+            Some(found) => {
+                faults.push(format!("{} is\n    {}\n  and should be\n    {}", name(place), words(place, found), words(place, expected)));
+            }
+            None => faults.push(format!("{} is missing; it should be\n    {}", name(place), words(place, expected))),
+        }
+    }
+    for (place, found) in held.iter().filter(|(place, _)| !observed.replayed.contains_key(*place)) {
+        faults.push(format!("{} should not be there; it is\n    {}", name(place), words(place, found)));
+    }
+    faults
+}
+
+/// Of every moment that was ever told: by which states it went.
+fn lives(observed: &Observed, reader: &Reader) -> BTreeMap<Vec<u8>, Vec<(MomentState, String)>> {
+    let mut lives: BTreeMap<Vec<u8>, Vec<(MomentState, String)>> = BTreeMap::new();
+    for row in observed.rows(Output::Moments) {
+        let Some(moment) = row.value.as_deref().and_then(|value| reader.moment(value).ok()) else { continue };
+        let place = format!("{}:{}, rule {}, strategy {}", row.partition, row.offset, moment.rule, moment.strategy);
+        lives.entry(row.key.clone().unwrap_or_default()).or_default().push((moment.state, place));
+    }
+    lives
+}
+
+/// How many moments were told and taken back.
+pub(super) fn retracted(observed: &Observed) -> usize {
+    let lives = lives(observed, &Reader::new());
+    lives.values().filter(|life| matches!(life.last(), Some((MomentState::Retracted, _)))).count()
+}
+
+/// A moment is raised, then recovered, retracted or expired. Late touchpoints and other strategies may mend how it ended; but nothing is
+/// taken back that was never told, and what was told is not told again unchanged.
+pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
+    let mut faults = Vec::new();
+    for (id, life) in lives(observed, reader) {
+        let id = String::from_utf8_lossy(&id).into_owned();
+        if let Some((MomentState::Retracted, place)) = life.first() {
+            faults.push(format!("{id} is taken back at {place}, and was never told"));
+        }
+        for pair in life.windows(2) {
+            let [(before, _), (after, place)] = pair else { continue };
+            if matches!((before, after), (MomentState::Retracted, MomentState::Retracted)) {
+                faults.push(format!("{id} is taken back twice, the second time at {place}"));
+            }
+        }
+    }
+    let mut last: BTreeMap<(Output, &[u8]), &[u8]> = BTreeMap::new();
+    for output in [Output::Moments, Output::Cycles] {
+        for row in observed.rows(output) {
+            let (key, value) = (row.key.as_deref().unwrap_or_default(), row.value.as_deref().unwrap_or_default());
+            if last.insert((output, key), value).is_some_and(|before| before == value) {
+                let key = String::from_utf8_lossy(key).replace('\0', " / ");
+                faults.push(format!("{output:?} {key} is told again unchanged at {}:{}", row.partition, row.offset));
+            }
+        }
+    }
+    faults
+}
