@@ -23,7 +23,8 @@ fn a_fault_of_each_kind_and_a_verifier_that_sees_one_changed_record() {
     let dir = tempfile::tempdir().unwrap();
     let Some(outcome) = run(options, dir.path()) else { return };
     assert!(outcome.faults.is_empty(), "seed {}: {:#?}", options.seed, outcome.faults);
-    let missing: Vec<_> = Fault::DECK.iter().map(|(fault, _)| fault.name()).filter(|name| !outcome.counts.contains_key(*name)).collect();
+    let missing: Vec<_> =
+        Fault::DECK.iter().map(|(fault, _)| fault.name()).filter(|name| !outcome.counts.contains_key(*name)).collect();
     assert!(missing.is_empty(), "the time was too short for: {missing:?}; {:?}", outcome.counts);
     let summary = &outcome.summary;
     assert!(summary.records > 5_000 && summary.held > 2_000 && summary.dead > 10, "too little happened: {summary}");

@@ -26,7 +26,14 @@ const ASK: Duration = Duration::from_secs(5);
 /// How long a broker that was asked to stop may take before it is killed.
 const STOPPING: Duration = Duration::from_secs(20);
 /// Small heaps, the serial collector, and no second compiler: three of them share two cores with everything else.
-const JAVA: [&str; 4] = ["-Xmx256m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+const JAVA: [&str; 6] = [
+    "-Xmx256m",
+    "-Xms64m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+];
 
 /// The brokers. Dropped, they are killed.
 pub struct Cluster {
@@ -52,8 +59,14 @@ impl Cluster {
         let ports = free_ports(2 * BROKERS);
         let (ports, controllers) = ports.split_at(BROKERS);
         let asker = client(ports).create().unwrap();
-        let mut cluster =
-            Self { dir: dir.to_owned(), java, jars, ports: ports.to_vec(), processes: (0..BROKERS).map(|_| None).collect(), asker };
+        let mut cluster = Self {
+            dir: dir.to_owned(),
+            java,
+            jars,
+            ports: ports.to_vec(),
+            processes: (0..BROKERS).map(|_| None).collect(),
+            asker,
+        };
         cluster.format(controllers, extra);
         (0..BROKERS).for_each(|broker| cluster.boot(broker));
         wait_for("three brokers", || cluster.metadata().is_some_and(|found| found.brokers().len() == BROKERS));
@@ -68,7 +81,8 @@ impl Cluster {
     fn format(&self, controllers: &[u16], extra: &[(&str, &str)]) {
         let formatting: Vec<_> = (0..BROKERS)
             .map(|broker| {
-                std::fs::write(self.config(broker), properties(&self.folder(broker), broker, &self.ports, controllers, extra)).unwrap();
+                std::fs::write(self.config(broker), properties(&self.folder(broker), broker, &self.ports, controllers, extra))
+                    .unwrap();
                 let mut command = Command::new(&self.java);
                 command.args(JAVA).args(["-cp", &self.jars, "kafka.tools.StorageTool", "format"]);
                 command.args(["--cluster-id", "bW90bW90LWNoYW9zLXRzdA", "--config"]).arg(self.config(broker));
@@ -98,7 +112,12 @@ impl Cluster {
             before.kill();
         }
         let mut arguments: Vec<String> = JAVA.iter().map(|argument| (*argument).to_owned()).collect();
-        arguments.extend(["-cp".to_owned(), self.jars.clone(), "kafka.Kafka".to_owned(), self.config(broker).display().to_string()]);
+        arguments.extend([
+            "-cp".to_owned(),
+            self.jars.clone(),
+            "kafka.Kafka".to_owned(),
+            self.config(broker).display().to_string(),
+        ]);
         let process = Process::start(&format!("broker-{broker}"), &self.java, &arguments, &[], &self.dir);
         self.processes[broker] = Some(process);
     }

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "support of tests: failing is its way to speak")]
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use super::diary::Diary;
@@ -13,6 +14,7 @@ use crate::process::{Process, free_port, motmot};
 const RESTART: Duration = Duration::from_secs(2);
 /// Its `TimeoutStopSec`: whoever has not stopped by then is killed.
 const STOPPING: Duration = Duration::from_secs(60);
+const SIGTERM: i32 = 15;
 
 /// The group of all workers.
 pub const GROUP: &str = "motmot";
@@ -167,18 +169,23 @@ impl Fleet {
         for worker in 0..self.members.len() {
             let member = &mut self.members[worker];
             if let Some(status) = member.process.as_mut().and_then(Process::ended) {
-                let reason = reason(&self.dir, member);
+                let reason = reason(&self.dir, member, status);
                 member.process = None;
                 let name = member.name.clone();
                 match member.aim {
                     Aim::Stop(_, again) => {
-                        if !status.success() {
-                            diary.count(&format!("did not stop in order: {reason}"), &format!("{name} did not stop in order: {reason}"));
+                        // Before it has begun to work, SIGTERM ends it as it ends any program.
+                        if !status.success() && status.signal() != Some(SIGTERM) {
+                            diary.count(
+                                &format!("did not stop in order: {}", class(&reason)),
+                                &format!("{name} did not stop in order: {reason}"),
+                            );
                         }
                         member.aim = if again { Aim::Run(Instant::now()) } else { Aim::Rest };
                     }
                     _ => {
-                        diary.count(&format!("ended by itself: {}", class(&reason)), &format!("{name} ended by itself: {reason}"));
+                        diary
+                            .count(&format!("ended by itself: {}", class(&reason)), &format!("{name} ended by itself: {reason}"));
                         member.aim = Aim::Run(Instant::now() + RESTART);
                     }
                 }
@@ -226,11 +233,15 @@ fn log(dir: &Path, member: &Member) -> PathBuf {
     dir.join(format!("{}.log", member.name))
 }
 
-/// The last words of a life.
-fn reason(dir: &Path, member: &Member) -> String {
+/// The last words of a life, or the signal that ended it.
+fn reason(dir: &Path, member: &Member, status: ExitStatus) -> String {
+    if let Some(signal) = status.signal() {
+        return format!("by signal {signal}");
+    }
     let said = std::fs::read(log(dir, member)).unwrap_or_default();
-    let said = String::from_utf8_lossy(said.get(usize::try_from(member.said_before).unwrap_or(0)..).unwrap_or_default()).into_owned();
-    let is_last_word = |line: &&str| line.starts_with("motmot: ") || line.contains(" ERROR ") || line.contains("panicked");
+    let said =
+        String::from_utf8_lossy(said.get(usize::try_from(member.said_before).unwrap_or(0)..).unwrap_or_default()).into_owned();
+    let is_last_word = |line: &&str| line.starts_with("motmot: ") || line.contains("panicked");
     said.lines().rev().find(is_last_word).or_else(|| said.lines().last()).unwrap_or("without a word").to_owned()
 }
 

@@ -172,8 +172,11 @@ impl Service {
         for (stage, outcome) in stages {
             at += 20 + self.dice.below(if outcome == Outcome::Met { 4_000 } else { 900 });
             let mut touchpoint = self.touchpoint(&who, stage, outcome, at);
-            touchpoint.actor =
-                Some(Actor { kind: ActorKind::Person, id: Some(format!("p{}", self.dice.below(persons)).into()), named: self.chance(900) });
+            touchpoint.actor = Some(Actor {
+                kind: ActorKind::Person,
+                id: Some(format!("p{}", self.dice.below(persons)).into()),
+                named: self.chance(900),
+            });
             if outcome == Outcome::Pending {
                 touchpoint.announced_wait_ms = announced;
             }
@@ -183,7 +186,8 @@ impl Service {
             }
             if stage == Stage::Fulfilment && self.chance(120) {
                 let (id, due_at) = (self.id("promise-"), at + 1_000 + self.dice.below(4_000));
-                let promised = Promise { promise_id: id.clone().into(), kind: "call_back".into(), due_at: Timestamp::from_millis(due_at) };
+                let promised =
+                    Promise { promise_id: id.clone().into(), kind: "call_back".into(), due_at: Timestamp::from_millis(due_at) };
                 touchpoint.promises = vec![promised];
                 promise = Some((id, due_at));
             }

@@ -15,8 +15,8 @@ use super::deck::Deck;
 use super::diary::Diary;
 use super::fleet::Fleet;
 use super::load::{Load, Plan};
-use super::verify::{self, Faults, Observed, Summary};
 use super::strategy;
+use super::verify::{self, Faults, Observed, Summary};
 use crate::kafka::{Bench, now_ms};
 
 /// Partitions of the topics.
@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How often the supervisor looks.
 const LOOK: Duration = Duration::from_millis(50);
 /// Commits and checkpoints often, so that there is something to be hit.
-const WORKER: &str = "commit_interval = \"100ms\"\ncheckpoint_interval = \"2s\"\nblock_cache = \"32MiB\"\nwrite_buffers = \"16MiB\"";
+const WORKER: &str =
+    "commit_interval = \"100ms\"\ncheckpoint_interval = \"2s\"\nblock_cache = \"32MiB\"\nwrite_buffers = \"16MiB\"";
 /// An unfinished transaction of a dead worker is aborted soon after its time-out, not up to 10 s after it.
 const BROKER: [(&str, &str); 1] = [("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000")];
 
@@ -231,7 +232,8 @@ impl Chaos {
     fn compare_digests(&self, faults: &mut Faults) {
         let topics = self.fleet.say(&["digest"]);
         let (topic, until) = (&self.bench.topics.touchpoints, Timestamp::from_millis(now_ms()).to_string());
-        let arguments = ["--topic", topic, "--with-swaps", "--until", &until, "--summary", "json", "--strategy", super::fleet::STRATEGY];
+        let arguments =
+            ["--topic", topic, "--with-swaps", "--until", &until, "--summary", "json", "--strategy", super::fleet::STRATEGY];
         let replay = self.fleet.say(&[["replay"].as_slice(), arguments.as_slice()].concat());
         let summary: serde_json::Value = serde_json::from_str(&replay).unwrap();
         let replayed = summary.get("digest").and_then(serde_json::Value::as_str).unwrap_or_default();

@@ -27,7 +27,9 @@ pub fn text(variant: usize) -> String {
         2 => ("1s 500ms", "A customer waits too long", ""),
         _ => ("5s", "A customer waits too long", MORE),
     };
-    format!("{HEAD}{RULES}  - {{id: slow, kind: slow, title: {title}, from: {{stage: fulfilment, outcome: pending}}, to: {{stage: fulfilment, outcome: met}}, limit: {slow}, dimension: responsiveness, severity: page, open_for: 10s}}\n{more}")
+    format!(
+        "{HEAD}{RULES}  - {{id: slow, kind: slow, title: {title}, from: {{stage: fulfilment, outcome: pending}}, to: {{stage: fulfilment, outcome: met}}, limit: {slow}, dimension: responsiveness, severity: page, open_for: 10s}}\n{more}"
+    )
 }
 
 /// All variants by their ids.

@@ -105,20 +105,30 @@ pub(super) fn check_dead_letters(observed: &Observed, reader: &Reader) -> Faults
             Some(_) => {}
         }
     }
-    faults.extend(letters.keys().map(|(partition, offset)| format!("the record at {partition}:{offset} is not dead and has a letter")));
+    faults.extend(
+        letters.keys().map(|(partition, offset)| format!("the record at {partition}:{offset} is not dead and has a letter")),
+    );
     faults
 }
 
-/// What a row rests on is there, belongs to its key, and was committed with it.
-pub(super) fn check_evidence(observed: &Observed) -> Faults {
-    let input: BTreeMap<(i32, i64), Option<&[u8]>> =
-        observed.input.iter().filter(|row| observed.is_committed(row)).map(|row| ((row.partition, row.offset), row.key.as_deref())).collect();
+/// What a row rests on is there, belongs to its key, and was committed with it. The last
+/// word of a cycle that was joined with another rests on nothing.
+pub(super) fn check_evidence(observed: &Observed, reader: &Reader) -> Faults {
+    let input: BTreeMap<(i32, i64), Option<&[u8]>> = observed
+        .input
+        .iter()
+        .filter(|row| observed.is_committed(row))
+        .map(|row| ((row.partition, row.offset), row.key.as_deref()))
+        .collect();
     let mut faults = Vec::new();
-    for row in observed.rows(Output::Cycles).iter().filter(|row| row.value.is_some()) {
+    let rests_on_touchpoints = |row: &&Row| {
+        row.value.as_deref().is_some_and(|value| reader.cycle(value).is_ok_and(|cycle| cycle.state != CycleState::Merged))
+    };
+    for row in observed.rows(Output::Cycles).iter().filter(rests_on_touchpoints) {
         let place = format!("the cycle's row at {}:{}", row.partition, row.offset);
         let header = row.headers.iter().find(|(name, _)| name == EVIDENCE_HEADER);
         let Some(evidence) = header.and_then(|(_, value)| Evidence::parse(value)) else {
-            faults.push(format!("{place} has no evidence"));
+            faults.push(format!("{place} has no evidence: {}", super::tables::words(Output::Cycles, row, reader)));
             continue;
         };
         let key = row.key.as_deref().and_then(|key| key.split(|byte| *byte == 0).next());
@@ -236,7 +246,9 @@ fn check_ratings(
             faults.push(format!("touchpoint {} of {}: rated low: {is_low}; a moment: {is_flagged}", place.1, place.0));
         }
     }
-    faults.extend(flagged.iter().map(|(key, event_id)| format!("a rating of {key} is flagged at {event_id}, which is in no cycle")));
+    faults.extend(
+        flagged.iter().map(|(key, event_id)| format!("a rating of {key} is flagged at {event_id}, which is in no cycle")),
+    );
 }
 
 #[cfg(test)]
@@ -246,7 +258,12 @@ mod tests {
     #[test]
     fn keys_lie_where_javas_producers_put_them() {
         // from Kafka's UtilsTest.testMurmur2
-        for (key, hash) in [("21", -973_932_308_i32), ("foobar", -790_332_482), ("a-little-bit-longer-string", -1_486_304_829), ("abc", 479_470_107)] {
+        for (key, hash) in [
+            ("21", -973_932_308_i32),
+            ("foobar", -790_332_482),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("abc", 479_470_107),
+        ] {
             assert_eq!(partition(key.as_bytes(), 1_000_003), (hash & 0x7fff_ffff) % 1_000_003, "{key}");
         }
     }

@@ -118,7 +118,10 @@ impl Summary {
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { records, told, transactions, held, retracted, dead } = self;
-        write!(f, "{records} records, {told} rows told in {transactions} transactions, {held} hold, {retracted} moments retracted, {dead} dead letters")
+        write!(
+            f,
+            "{records} records, {told} rows told in {transactions} transactions, {held} hold, {retracted} moments retracted, {dead} dead letters"
+        )
     }
 }
 
@@ -138,9 +141,9 @@ impl Observed {
 pub fn verify(observed: &Observed) -> Faults {
     let reader = Reader::new();
     let checks: [(&str, Faults); 7] = [
-        ("transactions", transactions::check(observed)),
+        ("transactions", transactions::check(observed, &reader)),
         ("dead letters", input::check_dead_letters(observed, &reader)),
-        ("evidence", input::check_evidence(observed)),
+        ("evidence", input::check_evidence(observed, &reader)),
         ("moments' lives", tables::check_lives(observed, &reader)),
         ("tables", tables::check_equal(observed, &reader)),
         ("nothing lost", if observed.is_over { input::check_nothing_lost(observed, &reader) } else { Vec::new() }),
@@ -176,8 +179,7 @@ pub fn ends(bench: &Bench) -> BTreeMap<i32, i64> {
 /// When the brokers do not answer.
 pub fn observe(cluster: &Cluster, bench: &Bench, is_over: bool) -> Option<Observed> {
     let (brokers, topics, partitions) = (&bench.kafka.brokers, &bench.topics, bench.partitions);
-    let outputs =
-        [(Output::Moments, &topics.moments), (Output::Cycles, &topics.cycles), (Output::Dead, &topics.dead_letters)];
+    let outputs = [(Output::Moments, &topics.moments), (Output::Cycles, &topics.cycles), (Output::Dead, &topics.dead_letters)];
     // A killed worker's transaction hides what comes behind it until it is aborted; the swaps' topic too.
     outputs.iter().for_each(|(_, topic)| read::until_no_transaction_is_open(brokers, topic, partitions));
     read::until_no_transaction_is_open(brokers, &topics.strategies, 1);
@@ -185,7 +187,8 @@ pub fn observe(cluster: &Cluster, bench: &Bench, is_over: bool) -> Option<Observ
     if committed.values().any(|(_, metadata)| metadata.ends_with("swapping")) {
         return None;
     }
-    let commits = committed.iter().map(|(p, (offset, metadata))| (*p, Commit { offset: *offset, clock: clock(metadata) })).collect();
+    let commits =
+        committed.iter().map(|(p, (offset, metadata))| (*p, Commit { offset: *offset, clock: clock(metadata) })).collect();
     let input = read::topic(brokers, &topics.touchpoints, partitions);
     let contents = Contents::read(&bench.kafka, &topics.strategies).unwrap();
     let replayed = replayed::fold(&input, &contents, bench, &committed);

@@ -25,12 +25,7 @@ struct Fold {
 }
 
 /// The rows that hold after a fold up to what each partition has committed: offset and clock.
-pub(super) fn fold(
-    rows: &[Row],
-    contents: &Contents,
-    bench: &Bench,
-    committed: &BTreeMap<i32, (i64, String)>,
-) -> Held {
+pub(super) fn fold(rows: &[Row], contents: &Contents, bench: &Bench, committed: &BTreeMap<i32, (i64, String)>) -> Held {
     let strategies = strategy::all();
     let reader = Reader::new();
     let mut told = Told { writer: Writer::new(), held: Held::new() };
@@ -38,7 +33,8 @@ pub(super) fn fold(
         let swaps = contents.swaps(&bench.name, &bench.topics.touchpoints, *partition);
         let in_force: StrategyId = metadata.split(';').nth(3).unwrap().parse().unwrap();
         let first = swaps.first().map_or(in_force, |swap| swap.from);
-        let swaps = swaps.iter().map(|swap| (swap.offset, Timestamp::from_millis(swap.clock_ms), Arc::clone(&strategies[&swap.to])));
+        let swaps =
+            swaps.iter().map(|swap| (swap.offset, Timestamp::from_millis(swap.clock_ms), Arc::clone(&strategies[&swap.to])));
         let engine = Engine::new(Arc::clone(&strategies[&first]), NoCold, Position::START);
         let clock = Timestamp::from_millis(clock(metadata));
         (*partition, Fold { engine, swaps: swaps.collect(), offset: *offset, clock })

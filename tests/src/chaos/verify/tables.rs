@@ -7,6 +7,7 @@ use motmot_core::moment::MomentState;
 use motmot_wire::Reader;
 
 use super::{Faults, Held, Observed, Output};
+use crate::kafka::Row;
 
 /// The last row of each key, those left out that count as absent; and what cannot be read.
 pub(super) fn held(observed: &Observed) -> (Held, Faults) {
@@ -32,19 +33,41 @@ pub(super) fn held(observed: &Observed) -> (Held, Faults) {
     (held, faults)
 }
 
+/// Which return under its id a cycle's row is about. The last word of one and the first of the next may share a transaction: two rows under
+/// one key.
+pub(super) fn instance(output: Output, row: &Row, reader: &Reader) -> i32 {
+    let value = row.value.as_deref().filter(|_| output == Output::Cycles);
+    value.and_then(|value| reader.cycle(value).ok()).map_or(0, |cycle| cycle.instance)
+}
+
+/// A row in words.
+pub(super) fn words(output: Output, row: &Row, reader: &Reader) -> String {
+    row.value.as_deref().map_or_else(|| "nothing: a tombstone".to_owned(), |value| words_of(output, value, reader))
+}
+
+fn words_of(output: Output, value: &[u8], reader: &Reader) -> String {
+    match output {
+        Output::Moments => format!("{:?}", reader.moment(value)),
+        Output::Cycles => format!("{:?}", reader.cycle(value)),
+        Output::Dead => format!("{} bytes", value.len()),
+    }
+}
+
 /// Compares row by row, to the byte.
 pub(super) fn check_equal(observed: &Observed, reader: &Reader) -> Faults {
     let (held, mut faults) = held(observed);
-    let words = |place: &(Output, Vec<u8>), value: &[u8]| match place.0 {
-        Output::Moments => format!("{:?}", reader.moment(value)),
-        _ => format!("{:?}", reader.cycle(value)),
-    };
+    let words = |place: &(Output, Vec<u8>), value: &[u8]| words_of(place.0, value, reader);
     let name = |place: &(Output, Vec<u8>)| format!("{:?} {}", place.0, String::from_utf8_lossy(&place.1).replace('\0', " / "));
     for (place, expected) in &observed.replayed {
         match held.get(place) {
             Some(found) if found == expected => {}
             Some(found) => {
-                faults.push(format!("{} is\n    {}\n  and should be\n    {}", name(place), words(place, found), words(place, expected)));
+                faults.push(format!(
+                    "{} is\n    {}\n  and should be\n    {}",
+                    name(place),
+                    words(place, found),
+                    words(place, expected)
+                ));
             }
             None => faults.push(format!("{} is missing; it should be\n    {}", name(place), words(place, expected))),
         }

@@ -29,9 +29,11 @@ impl Change {
 pub fn tampered(observed: &Observed, output: Output, change: Change, dice: &mut Dice) -> (Observed, String) {
     let mut other = observed.clone();
     let held = tables::held(observed).0;
-    let holds = |row: &Row| output == Output::Dead || held.get(&(output, row.key.clone().unwrap_or_default())) == row.value.as_ref();
+    let holds =
+        |row: &Row| output == Output::Dead || held.get(&(output, row.key.clone().unwrap_or_default())) == row.value.as_ref();
     let rows = other.told.get_mut(&output).unwrap();
-    let places: Vec<usize> = rows.iter().enumerate().filter(|(_, row)| row.value.is_some() && holds(row)).map(|(at, _)| at).collect();
+    let places: Vec<usize> =
+        rows.iter().enumerate().filter(|(_, row)| row.value.is_some() && holds(row)).map(|(at, _)| at).collect();
     let picked = usize::try_from(dice.below(i64::try_from(places.len()).unwrap())).unwrap();
     let at = *places.get(picked).unwrap();
     let row = rows.get(at).cloned().unwrap();

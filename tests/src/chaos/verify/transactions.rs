@@ -1,40 +1,51 @@
 //! Nothing twice in a transaction, nothing from outside one, nothing missing from one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Faults, Observed, Output};
+use motmot_wire::Reader;
+
+use super::{Faults, Observed, Output, tables};
+use crate::kafka::Row;
 
 /// Checks every transaction of every partition.
-pub(super) fn check(observed: &Observed) -> Faults {
+pub(super) fn check(observed: &Observed, reader: &Reader) -> Faults {
     let mut faults = Vec::new();
     for output in Output::ALL {
         for partition in 0..observed.partitions {
-            partition_of(observed, output, partition, &mut faults);
+            check_partition(observed, output, partition, reader, &mut faults);
         }
     }
     faults
 }
 
-fn partition_of(observed: &Observed, output: Output, partition: i32, faults: &mut Faults) {
+fn check_partition(observed: &Observed, output: Output, partition: i32, reader: &Reader, faults: &mut Faults) {
     let place = format!("{output:?}-{partition}");
-    let mut rows: BTreeMap<i64, Option<&[u8]>> = BTreeMap::new();
+    let mut rows: BTreeMap<i64, &Row> = BTreeMap::new();
     for row in observed.rows(output).iter().filter(|row| row.partition == partition) {
-        if rows.insert(row.offset, row.key.as_deref()).is_some() {
+        if rows.insert(row.offset, row).is_some() {
             faults.push(format!("{place}: offset {} was read twice", row.offset));
         }
     }
     for transaction in observed.transactions.get(&(output, partition)).map_or(&[][..], Vec::as_slice) {
-        let mut keys = BTreeSet::new();
+        let mut told: BTreeMap<(&[u8], i32), &Row> = BTreeMap::new();
         for offset in &transaction.offsets {
-            match rows.remove(offset) {
-                None => faults.push(format!("{place}: offset {offset} of the transaction that ends at {} was not read", transaction.marker)),
-                // A letter's key is its record's: two records of one customer may die in one transaction.
-                Some(Some(key)) if output != Output::Dead && !keys.insert(key) => faults.push(format!(
-                    "{place}: {} is told twice in the transaction that ends at {}, the second time at offset {offset}",
-                    String::from_utf8_lossy(key),
+            let Some(row) = rows.remove(offset) else {
+                faults.push(format!(
+                    "{place}: offset {offset} of the transaction that ends at {} was not read",
                     transaction.marker
-                )),
-                Some(_) => {}
+                ));
+                continue;
+            };
+            // A letter's key is its record's: two records of one customer may die in one transaction.
+            let key = row.key.as_deref().filter(|_| output != Output::Dead);
+            if let Some(before) = key.and_then(|key| told.insert((key, tables::instance(output, row, reader)), row)) {
+                faults.push(format!(
+                    "{place}: told twice in the transaction that ends at {}: at {}\n    {}\n  and at {offset}\n    {}",
+                    transaction.marker,
+                    before.offset,
+                    tables::words(output, before, reader),
+                    tables::words(output, row, reader)
+                ));
             }
         }
     }
