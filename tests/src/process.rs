@@ -167,6 +167,13 @@ impl Process {
         Command::new("kill").args([&format!("-{name}"), &pid]).stderr(Stdio::null()).status().unwrap();
     }
 
+    /// What each of its threads is at, as gdb has it; empty without a gdb.
+    pub fn stacks(&self) -> String {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("gdb").args(["-p", &pid, "-batch", "-ex", "thread apply all bt"]).stdin(Stdio::null()).output();
+        asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    }
+
     /// Kills it as a crash would: it gets no chance to end in order.
     ///
     /// # Panics

@@ -91,8 +91,10 @@ pub enum WorkerError {
     },
     /// A transaction cannot go on, and the client that ran it is of no more use.
     #[error(
-        "shard {member}: the transactional producer is dead while {doing}: {detail}. If another worker runs under the same instance \
-         name, it has taken over: give each its own `worker.instance`. Otherwise start this one again: it goes on from the last commit"
+        "shard {member}: its place in the group or its transactions are gone while {doing}: {detail}. If this worker or the brokers \
+         stood still for 10 s or longer (frozen, starved, a long pause), others were given its work meanwhile: start it again, it goes \
+         on from the last commit. If another worker runs under the same instance name, that one has taken over: give each its own \
+         `worker.instance`"
     )]
     Fatal {
         /// The shard's name in the group.

@@ -11,6 +11,8 @@ use crate::service::Dice;
 
 /// The session's time-out is 10 s: whoever stands still for longer is expelled, and does not know it.
 const FROZEN: std::ops::Range<i64> = 11_500..15_000;
+/// A broker's is 4 s here: for a while it is expelled and does not know it, and what clients have asked it meanwhile has timed out.
+const BROKER_FROZEN: std::ops::Range<i64> = 9_500..13_000;
 /// How long a broker is gone.
 const GONE: std::ops::Range<i64> = 2_000..9_000;
 
@@ -18,6 +20,7 @@ const GONE: std::ops::Range<i64> = 2_000..9_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Later {
     Thaw(usize),
+    ThawBroker(usize),
     Boot(usize),
 }
 
@@ -55,7 +58,7 @@ impl Agenda {
 
     /// Whether brokers are missing.
     pub fn has_broken_brokers(&self) -> bool {
-        self.later.iter().any(|(_, later)| matches!(later, Later::Boot(_)))
+        self.later.iter().any(|(_, later)| matches!(later, Later::Boot(_) | Later::ThawBroker(_)))
     }
 
     /// Mends what is due; with `now`, everything.
@@ -67,6 +70,10 @@ impl Agenda {
                 Later::Thaw(worker) => {
                     diary.note(&format!("{} goes on", fleet.name(worker)));
                     fleet.thaw(worker);
+                }
+                Later::ThawBroker(broker) => {
+                    diary.note(&format!("broker {broker} goes on"));
+                    cluster.thaw(broker);
                 }
                 Later::Boot(broker) => {
                     diary.note(&format!("broker {broker} starts"));
@@ -119,6 +126,13 @@ impl Agenda {
                 let topic = self.one_of(&["motmot.touchpoints", "motmot.moments", "motmot.cycles"]).unwrap_or_default();
                 let Some(broker) = cluster.leader(topic, partition) else { return false };
                 self.kill(broker, &format!("leads {topic}-{partition}"), cluster)
+            }
+            (Fault::FreezeBroker, _) => {
+                let Some(broker) = cluster.group_coordinator(GROUP) else { return false };
+                let pause = self.between(&BROKER_FROZEN);
+                cluster.freeze(broker);
+                self.defer(pause, Later::ThawBroker(broker));
+                format!("broker {broker}, which coordinates the group, is frozen for {pause:?}")
             }
             (Fault::RestartBroker, _) => {
                 let broker = self.one_of(&[0, 1, 2]).unwrap_or(0);

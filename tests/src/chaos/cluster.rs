@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
@@ -134,6 +136,16 @@ impl Cluster {
         self.processes[broker].iter().for_each(|process| process.signal("TERM"));
     }
 
+    /// Stops a broker's process as if its machine stood still.
+    pub fn freeze(&self, broker: usize) {
+        self.processes[broker].iter().for_each(|process| process.signal("STOP"));
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self, broker: usize) {
+        self.processes[broker].iter().for_each(|process| process.signal("CONT"));
+    }
+
     /// The numbers of brokers whose process has ended by itself.
     pub fn ended(&mut self) -> Vec<usize> {
         let ended = |(_, process): &mut (usize, &mut Option<Process>)| process.as_mut().is_some_and(|p| p.ended().is_some());
@@ -151,6 +163,18 @@ impl Cluster {
             metadata.brokers().len() == BROKERS
                 && partitions.all(|p| p.leader() >= 0 && p.isr().len() == BROKERS && p.error().is_none())
         })
+    }
+
+    /// What the brokers have in force for a setting of a topic: not what their files say.
+    ///
+    /// # Panics
+    /// When they do not say.
+    pub fn topic_setting(&self, topic: &str, name: &str) -> String {
+        let admin: AdminClient<DefaultClientContext> = client(&self.ports).create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (asked, options) = ([ResourceSpecifier::Topic(topic)], AdminOptions::new().request_timeout(Some(ASK)));
+        let found = runtime.block_on(admin.describe_configs(&asked, &options)).unwrap().into_iter().next().unwrap().unwrap();
+        found.get(name).and_then(|entry| entry.value.clone()).unwrap_or_default()
     }
 
     /// Waits until it is so.

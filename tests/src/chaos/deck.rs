@@ -23,6 +23,8 @@ pub enum Fault {
     KillTransactionCoordinator,
     /// The broker that leads a partition is killed.
     KillLeader,
+    /// A broker stands still past the time-outs of sessions and transactions, and then goes on.
+    FreezeBroker,
     /// A broker is restarted in order.
     RestartBroker,
     /// All brokers are killed at one instant.
@@ -33,7 +35,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, and how many cards of each a deck holds: what happens often in life comes often here.
-    pub const DECK: [(Self, usize); 12] = [
+    pub const DECK: [(Self, usize); 13] = [
         (Self::KillWorker, 3),
         (Self::FreezeWorker, 2),
         (Self::RestartWorker, 2),
@@ -43,6 +45,7 @@ impl Fault {
         (Self::KillGroupCoordinator, 1),
         (Self::KillTransactionCoordinator, 1),
         (Self::KillLeader, 1),
+        (Self::FreezeBroker, 1),
         (Self::RestartBroker, 1),
         (Self::KillAllBrokers, 1),
         (Self::Swap, 3),
@@ -60,6 +63,7 @@ impl Fault {
             Self::KillGroupCoordinator => "group's coordinator killed",
             Self::KillTransactionCoordinator => "transactions' coordinator killed",
             Self::KillLeader => "partition's leader killed",
+            Self::FreezeBroker => "broker frozen past all time-outs",
             Self::RestartBroker => "broker restarted",
             Self::KillAllBrokers => "all brokers killed",
             Self::Swap => "strategy swapped",
@@ -73,6 +77,7 @@ impl Fault {
             Self::KillGroupCoordinator
                 | Self::KillTransactionCoordinator
                 | Self::KillLeader
+                | Self::FreezeBroker
                 | Self::RestartBroker
                 | Self::KillAllBrokers
         )

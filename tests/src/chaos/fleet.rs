@@ -205,7 +205,11 @@ impl Fleet {
                 member.process = Some(Process::start(&member.name, motmot(), &arguments, &environment, &dir));
             }
             (Aim::Stop(asked, again), Some(process)) if asked.elapsed() > STOPPING => {
-                diary.count("did not stop in time", &format!("{} did not stop within {STOPPING:?} and is killed", member.name));
+                diary.count(
+                    "did not stop in time",
+                    &format!("{} did not stop within {STOPPING:?} and is killed; what it was at is in {0}.stacks", member.name),
+                );
+                std::fs::write(dir.join(format!("{}.stacks", member.name)), process.stacks()).unwrap();
                 process.kill();
                 member.process = None;
                 member.aim = if again { Aim::Run(Instant::now()) } else { Aim::Rest };

@@ -28,6 +28,8 @@ pub(crate) struct KafkaGroup {
     member: String,
     topic: String,
     topic_c: CString,
+    /// The assignment was lost, and something was read anew since: that clears librdkafka's own mark, before the member has heard of it.
+    was_lost: bool,
 }
 
 /// What the group's coordinator judges a commit by.
@@ -40,16 +42,15 @@ pub(crate) struct KafkaMembership {
 impl KafkaGroup {
     pub(super) fn join(config: &WorkerConfig, member: &str) -> Result<Self, WorkerError> {
         let topic = config.topics.touchpoints.clone();
-        let consumer: BaseConsumer<Rebalances> = client::consumer(config, member)
-            .create_with_context(Rebalances::new(member, &topic))
-            .map_err(WorkerError::ClientConfig)?;
+        let consumer: BaseConsumer<Rebalances> =
+            client::consumer(config, member).create_with_context(Rebalances::new(member)).map_err(WorkerError::ClientConfig)?;
         let consumer = Arc::new(consumer);
         let failed = |doing, detail: String| WorkerError::Kafka { member: member.to_owned(), doing, detail };
         let topic_c = CString::new(topic.as_str()).map_err(|e| failed("reading the input topic's name", e.to_string()))?;
         let queue =
             BatchQueue::new(Arc::clone(&consumer), BATCH).ok_or_else(|| failed("making a queue", "no memory".to_owned()))?;
         consumer.subscribe(&[&topic]).map_err(|e| failed("subscribing to the input topic", e.to_string()))?;
-        Ok(Self { queue, consumer, member: member.to_owned(), topic, topic_c })
+        Ok(Self { queue, consumer, member: member.to_owned(), topic, topic_c, was_lost: false })
     }
 }
 
@@ -62,7 +63,7 @@ impl Group for KafkaGroup {
             // Forwarding sends every record to the queue. If one ever came here it would be missing there: read it again.
             Some(Ok(_)) => return Err(Interrupt::Aborted("a record came beside its queue".to_owned())),
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                let detail = format!("{code}: another member has this name, or the group expelled it");
+                let detail = format!("{code}: the group gave this member's name to another, or to none");
                 let member = self.member.clone();
                 return Err(Interrupt::End(WorkerError::Fatal { member, doing: "reading the topic", detail }));
             }
@@ -72,7 +73,11 @@ impl Group for KafkaGroup {
     }
 
     fn next_rebalance(&mut self) -> Option<Rebalance> {
-        self.consumer.context().next()
+        let next = self.consumer.context().next();
+        if matches!(next, Some(Rebalance::Assigned(_))) {
+            self.was_lost = false; // what was lost has been revoked before
+        }
+        next
     }
 
     fn put_back(&mut self, rebalance: Rebalance) {
@@ -80,10 +85,11 @@ impl Group for KafkaGroup {
     }
 
     fn is_lost(&self) -> bool {
-        self.consumer.assignment_lost()
+        self.was_lost || self.consumer.assignment_lost()
     }
 
     fn assign(&mut self, from: &[(i32, i64)]) -> Result<(), Failure> {
+        self.was_lost = self.is_lost();
         let mut offsets = TopicPartitionList::with_capacity(from.len());
         for &(number, offset) in from {
             self.queue.forward(&self.topic, number);
@@ -93,6 +99,7 @@ impl Group for KafkaGroup {
     }
 
     fn unassign(&mut self, numbers: &[i32]) -> Result<(), Failure> {
+        self.was_lost = self.is_lost();
         let list = list_of(&self.topic, numbers, Offset::Invalid).map_err(|e| passing(&e))?;
         self.consumer.incremental_unassign(&list).map_err(|e| passing(&e))
     }
@@ -163,3 +170,6 @@ fn judge(partition: i32, code: RDKafkaErrorCode) -> RecordError {
     };
     RecordError::Lasting { partition, detail: format!("{detail} ({code})") }
 }
+
+#[cfg(test)]
+mod tests;

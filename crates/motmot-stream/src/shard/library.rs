@@ -13,8 +13,9 @@ use crate::strategies::{Contents, Loaded, SwapRecord};
 use crate::worker::Shared;
 
 /// How long the topic is read again for a swap that was committed and cannot be read yet: another shard's transaction, open or broken,
-/// hides all that comes behind it from a read_committed reader, up to its time-out.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// hides all that comes behind it from a read_committed reader. A broken one is aborted by its coordinator at its time-out (10 s, looked
+/// at every 10 s), and a coordinator that was lost with its broker is loaded first.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is known of strategies while partitions are started.
 pub(super) struct Strategies<'s, W: World> {

@@ -87,6 +87,8 @@ impl<W: World> Shard<W> {
                 Ok(()) => return Ok(session),
                 Err(Interrupt::Aborted(detail)) => detail,
                 Err(Interrupt::End(error)) => {
+                    // Before it leaves: whatever leaving waits for, the reason is known.
+                    tracing::warn!(member = session.outbox.member(), %error, "the shard leaves the group and ends");
                     // Best effort: a dead producer cannot abort; its transaction ends by itself.
                     if let Err(abort) = session.leave().abort() {
                         tracing::debug!(error = %abort, "the open transaction was left to its time-out");

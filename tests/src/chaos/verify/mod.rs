@@ -24,6 +24,7 @@ use rdkafka::consumer::Consumer as _;
 
 use super::cluster::Cluster;
 use crate::kafka::{Bench, PATIENCE, Row, wait_for};
+use replayed::Replayed;
 use segments::Transaction;
 
 /// What is wrong, in words.
@@ -78,7 +79,7 @@ pub struct Observed {
     /// The transactions of each output's partitions that were committed, as the brokers' files have them.
     pub transactions: BTreeMap<(Output, i32), Vec<Transaction>>,
     /// What one fold of the input to the commits tells.
-    pub replayed: Held,
+    pub replayed: Replayed,
     /// Whether every deadline has passed and every record is committed.
     pub is_over: bool,
 }

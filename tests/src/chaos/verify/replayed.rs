@@ -1,8 +1,9 @@
-//! One fold of the input, in one go, with the swaps where they were recorded: what should have been told.
+//! One fold of the input with the swaps where they were recorded: what should have been told. Its clock goes in steps that are shorter than
+//! any deadline, so that it tells whatever any schedule of ticks may tell of a moment.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "support of tests: failing is its way to speak")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use motmot_core::cycle::{CycleRecord, CycleState};
@@ -17,18 +18,39 @@ use super::{Held, Output, clock, input};
 use crate::chaos::strategy;
 use crate::kafka::{Bench, Row};
 
+/// Whether a moment goes from an end of its life back to its beginning.
+pub(super) fn is_raised_again(before: Option<MomentState>, after: MomentState) -> bool {
+    after == MomentState::Raised && before.is_some_and(|before| before != MomentState::Raised)
+}
+
 struct Fold {
     engine: Engine<NoCold>,
     swaps: VecDeque<(i64, Timestamp, Arc<Strategy>)>,
     offset: i64,
     clock: Timestamp,
+    /// None: nothing is folded yet.
+    now: Option<Timestamp>,
 }
 
-/// The rows that hold after a fold up to what each partition has committed: offset and clock.
-pub(super) fn fold(rows: &[Row], contents: &Contents, bench: &Bench, committed: &BTreeMap<i32, (i64, String)>) -> Held {
+/// Of a clock's step. All limits of the strategies are longer.
+const STEP_MS: i64 = 50;
+
+/// What one fold tells.
+#[derive(Clone, Debug, Default)]
+pub struct Replayed {
+    /// The rows that hold at its end.
+    pub held: Held,
+    /// Every row that a moment ever had, by its id; retractions left out.
+    pub moments: BTreeSet<(Vec<u8>, Vec<u8>)>,
+    /// How often a moment that had ended was raised again.
+    pub raised_again: BTreeMap<Vec<u8>, usize>,
+}
+
+/// Folds up to what each partition has committed: offset and clock.
+pub(super) fn fold(rows: &[Row], contents: &Contents, bench: &Bench, committed: &BTreeMap<i32, (i64, String)>) -> Replayed {
     let strategies = strategy::all();
     let reader = Reader::new();
-    let mut told = Told { writer: Writer::new(), held: Held::new() };
+    let mut told = Told { writer: Writer::new(), replayed: Replayed::default(), states: BTreeMap::new() };
     let begin = |(partition, (offset, metadata)): (&i32, &(i64, String))| {
         let swaps = contents.swaps(&bench.name, &bench.topics.touchpoints, *partition);
         let in_force: StrategyId = metadata.split(';').nth(3).unwrap().parse().unwrap();
@@ -37,7 +59,7 @@ pub(super) fn fold(rows: &[Row], contents: &Contents, bench: &Bench, committed: 
             swaps.iter().map(|swap| (swap.offset, Timestamp::from_millis(swap.clock_ms), Arc::clone(&strategies[&swap.to])));
         let engine = Engine::new(Arc::clone(&strategies[&first]), NoCold, Position::START);
         let clock = Timestamp::from_millis(clock(metadata));
-        (*partition, Fold { engine, swaps: swaps.collect(), offset: *offset, clock })
+        (*partition, Fold { engine, swaps: swaps.collect(), offset: *offset, clock, now: None })
     };
     let mut folds: BTreeMap<i32, Fold> = committed.iter().map(begin).collect();
     for row in rows {
@@ -49,7 +71,7 @@ pub(super) fn fold(rows: &[Row], contents: &Contents, bench: &Bench, committed: 
         fold.swap_before(fold.offset, &mut told);
         fold.advance(fold.clock, &mut told);
     }
-    told.held
+    told.replayed
 }
 
 impl Fold {
@@ -66,7 +88,7 @@ impl Fold {
         let touchpoint = reader.touchpoint(row.value.as_deref().unwrap_or_default());
         match (touchpoint, input::key(row, partitions)) {
             (Ok(touchpoint), Some(key)) => {
-                self.engine.advance(arrived_at, usize::MAX, told).unwrap();
+                self.advance(arrived_at, told);
                 self.engine.apply(key, &touchpoint, arrived_at, row.offset, told).unwrap();
             }
             _ => self.engine.observe(arrived_at),
@@ -74,21 +96,30 @@ impl Fold {
     }
 
     fn advance(&mut self, clock: Timestamp, told: &mut Told) {
-        while !self.engine.advance(clock, usize::MAX, told).unwrap() {}
+        let mut now = self.now.unwrap_or(clock);
+        loop {
+            now = clock.min(Timestamp::from_millis(now.as_millis() + STEP_MS)).max(now);
+            while !self.engine.advance(now, usize::MAX, told).unwrap() {}
+            if now >= clock {
+                break;
+            }
+        }
+        self.now = Some(now);
     }
 }
 
 /// Hears all, and keeps the last row of each key.
 struct Told {
     writer: Writer,
-    held: Held,
+    replayed: Replayed,
+    states: BTreeMap<Vec<u8>, MomentState>,
 }
 
 impl Told {
     fn keep(&mut self, output: Output, key: Vec<u8>, value: Option<Vec<u8>>) {
         match value {
-            Some(value) => self.held.insert((output, key), value),
-            None => self.held.remove(&(output, key)),
+            Some(value) => self.replayed.held.insert((output, key), value),
+            None => self.replayed.held.remove(&(output, key)),
         };
     }
 }
@@ -97,8 +128,14 @@ impl Sink for Told {
     fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
         let mut value = Vec::new();
         self.writer.moment(moment, &mut value).unwrap();
+        let id = moment.moment_id.as_bytes().to_vec();
+        let before = self.states.insert(id.clone(), moment.state);
+        if is_raised_again(before, moment.state) {
+            *self.replayed.raised_again.entry(id.clone()).or_default() += 1;
+        }
         let value = (moment.state != MomentState::Retracted).then_some(value);
-        self.keep(Output::Moments, moment.moment_id.as_bytes().to_vec(), value);
+        self.replayed.moments.extend(value.clone().map(|value| (id.clone(), value)));
+        self.keep(Output::Moments, id, value);
     }
 
     fn cycle(&mut self, cycle: &CycleRecord<'_>, _: &[i64]) {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use motmot_core::cycle::CycleState;
-use motmot_core::moment::MomentState;
+use motmot_core::moment::{Moment, MomentState};
 use motmot_wire::Reader;
 
+use super::replayed::is_raised_again;
 use super::{Faults, Held, Observed, Output};
 use crate::kafka::Row;
 
@@ -58,7 +59,7 @@ pub(super) fn check_equal(observed: &Observed, reader: &Reader) -> Faults {
     let (held, mut faults) = held(observed);
     let words = |place: &(Output, Vec<u8>), value: &[u8]| words_of(place.0, value, reader);
     let name = |place: &(Output, Vec<u8>)| format!("{:?} {}", place.0, String::from_utf8_lossy(&place.1).replace('\0', " / "));
-    for (place, expected) in &observed.replayed {
+    for (place, expected) in &observed.replayed.held {
         match held.get(place) {
             Some(found) if found == expected => {}
             Some(found) => {
@@ -72,7 +73,7 @@ pub(super) fn check_equal(observed: &Observed, reader: &Reader) -> Faults {
             None => faults.push(format!("{} is missing; it should be\n    {}", name(place), words(place, expected))),
         }
     }
-    for (place, found) in held.iter().filter(|(place, _)| !observed.replayed.contains_key(*place)) {
+    for (place, found) in held.iter().filter(|(place, _)| !observed.replayed.held.contains_key(*place)) {
         faults.push(format!("{} should not be there; it is\n    {}", name(place), words(place, found)));
     }
     faults
@@ -96,21 +97,31 @@ pub(super) fn retracted(observed: &Observed) -> usize {
 }
 
 /// A moment is raised, then recovered, retracted or expired. Late touchpoints and other strategies may mend how it ended; but nothing is
-/// taken back that was never told, and what was told is not told again unchanged.
+/// taken back that was never told, nothing that had ended is raised again where no fold does so, and what was told is not told again
+/// unchanged.
 pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
     let mut faults = Vec::new();
     for (id, life) in lives(observed, reader) {
-        let id = String::from_utf8_lossy(&id).into_owned();
+        let name = String::from_utf8_lossy(&id).into_owned();
         if let Some((MomentState::Retracted, place)) = life.first() {
-            faults.push(format!("{id} is taken back at {place}, and was never told"));
+            faults.push(format!("{name} is taken back at {place}, and was never told"));
         }
+        let mut raised_again = Vec::new();
         for pair in life.windows(2) {
             let [(before, _), (after, place)] = pair else { continue };
             if matches!((before, after), (MomentState::Retracted, MomentState::Retracted)) {
-                faults.push(format!("{id} is taken back twice, the second time at {place}"));
+                faults.push(format!("{name} is taken back twice, the second time at {place}"));
+            }
+            if is_raised_again(Some(*before), *after) {
+                raised_again.push(place.as_str());
             }
         }
+        let explained = observed.replayed.raised_again.get(&id).copied().unwrap_or(0);
+        if raised_again.len() > explained {
+            faults.push(format!("{name} had ended and is raised again at {raised_again:?}; one fold does so {explained} times"));
+        }
     }
+    faults.extend(check_versions(observed, reader));
     let mut last: BTreeMap<(Output, &[u8]), &[u8]> = BTreeMap::new();
     for output in [Output::Moments, Output::Cycles] {
         for row in observed.rows(output) {
@@ -122,4 +133,41 @@ pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
         }
     }
     faults
+}
+
+/// Every row that a moment ever had, also one that a later row has replaced, is one that the fold tells of it; but for those that were taken
+/// back next: a tick may be a moment ahead of the log.
+fn check_versions(observed: &Observed, reader: &Reader) -> Faults {
+    let mut unexplained: BTreeMap<&[u8], &Row> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for row in observed.rows(Output::Moments) {
+        let (id, value) = (row.key.as_deref().unwrap_or_default(), row.value.as_deref().unwrap_or_default());
+        let before = unexplained.remove(id);
+        faults.extend(before.filter(|before| !is_taken_back(before, row, reader)).map(|before| unknown(before, reader)));
+        if !is_retracted(row, reader) && !observed.replayed.moments.contains(&(id.to_vec(), value.to_vec())) {
+            unexplained.insert(id, row);
+        }
+    }
+    faults.extend(unexplained.into_values().map(|row| unknown(row, reader)));
+    faults
+}
+
+/// Whether a row says that its moment never was one.
+pub(super) fn is_retracted(row: &Row, reader: &Reader) -> bool {
+    row.value.as_deref().is_some_and(|value| reader.moment(value).is_ok_and(|moment| moment.state == MomentState::Retracted))
+}
+
+/// Whether a row takes back exactly what the one before it said.
+fn is_taken_back(before: &Row, row: &Row, reader: &Reader) -> bool {
+    let moment = |row: &'_ Row| {
+        row.value.clone().and_then(|value| {
+            reader.moment(&value).ok().map(|moment| format!("{:?}", Moment { state: MomentState::Retracted, ..moment }))
+        })
+    };
+    is_retracted(row, reader) && moment(before).is_some() && moment(before) == moment(row)
+}
+
+fn unknown(row: &Row, reader: &Reader) -> String {
+    let words = words(Output::Moments, row, reader);
+    format!("the moment's row at {}:{} is none that one fold ever tells:\n    {words}", row.partition, row.offset)
 }
