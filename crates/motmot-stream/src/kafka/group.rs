@@ -170,6 +170,3 @@ fn judge(partition: i32, code: RDKafkaErrorCode) -> RecordError {
     };
     RecordError::Lasting { partition, detail: format!("{detail} ({code})") }
 }
-
-#[cfg(test)]
-mod tests;
