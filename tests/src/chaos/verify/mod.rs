@@ -213,7 +213,9 @@ pub fn observe(cluster: &Cluster, bench: &Bench, is_over: bool) -> Option<Observ
 fn committed(bench: &Bench) -> BTreeMap<i32, (i64, String)> {
     let consumer = read::consumer(&bench.kafka.brokers, "read_committed", &bench.name);
     let mut list = rdkafka::TopicPartitionList::new();
-    (0..bench.partitions).for_each(|partition| drop(list.add_partition(&bench.topics.touchpoints, partition)));
+    for partition in 0..bench.partitions {
+        list.add_partition(&bench.topics.touchpoints, partition);
+    }
     let mut found = None;
     wait_for("the committed offsets", || {
         found = consumer.committed_offsets(list.clone(), PATIENCE).ok();
