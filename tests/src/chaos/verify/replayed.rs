@@ -28,7 +28,7 @@ struct Fold {
     swaps: VecDeque<(i64, Timestamp, Arc<Strategy>)>,
     offset: i64,
     clock: Timestamp,
-    /// None: nothing is folded yet.
+    /// When the last record arrived: before the first one there is nothing that a step could tell.
     now: Option<Timestamp>,
 }
 
@@ -89,6 +89,7 @@ impl Fold {
         match (touchpoint, input::key(row, partitions)) {
             (Ok(touchpoint), Some(key)) => {
                 self.advance(arrived_at, told);
+                self.now = Some(arrived_at);
                 self.engine.apply(key, &touchpoint, arrived_at, row.offset, told).unwrap();
             }
             _ => self.engine.observe(arrived_at),
@@ -104,7 +105,6 @@ impl Fold {
                 break;
             }
         }
-        self.now = Some(now);
     }
 }
 
