@@ -157,6 +157,8 @@ impl<C: Cold> Engine<C> {
                 if matches!(verdict, Verdict::Folded | Verdict::Overflow) {
                     self.shelf.touch(slot);
                     self.shelf.pend(slot);
+                }
+                if verdict == Verdict::Folded {
                     self.enter(slot)?;
                 }
                 return Ok(verdict);
