@@ -104,6 +104,17 @@ pub enum WorkerError {
         /// What librdkafka said.
         detail: String,
     },
+    /// The brokers, or Kafka's client, gave no answer for as long as it was waited for.
+    #[error(
+        "shard {member} waited in vain: {detail}. Nothing is lost: start it again, it goes on from the last commit. Look whether the \
+         brokers run and can be reached, and whether the partitions of __transaction_state and __consumer_offsets have leaders"
+    )]
+    Unanswered {
+        /// The shard's name in the group.
+        member: String,
+        /// What was being done, and what was heard last.
+        detail: String,
+    },
     /// Kafka refuses something that no repetition mends.
     #[error("shard {member}, {doing}: {detail}")]
     Kafka {

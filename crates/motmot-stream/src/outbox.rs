@@ -10,14 +10,22 @@ use motmot_core::moment::MomentState;
 use motmot_wire::evidence::EVIDENCE_HEADER;
 use motmot_wire::{DeadLetter, Evidence, Writer, cycle_key};
 
+use crate::client::FAILOVER;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
+use crate::patience::Patience;
 use crate::port::{Answer, Failure, Message, Producer, Record, World};
 use crate::strategies::{self, SwapRecord};
 use crate::worker::Shared;
 
-/// How long a transaction's end is asked for again before the shard is given up.
-const PERSISTENCE: Duration = Duration::from_secs(120);
+/// How long each step of a transaction is waited for. Its coordinator aborts the transaction after as long, whatever still comes; and a
+/// client that gives no answer for so long may never give one: librdkafka waits without end for a group coordinator that left the
+/// cluster (confluentinc/librdkafka#5456 and #5511).
+const PERSISTENCE: Duration = FAILOVER;
+/// How long the start of transactions is waited for: what a predecessor left open ends first.
+const STARTING: Duration = Duration::from_secs(60);
+/// How long the producer may take for a flush before it is asked again.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// A shard's transactional producer, with the rows of the open transaction.
 pub(crate) struct Outbox<W: World> {
@@ -69,7 +77,8 @@ impl<W: World> Outbox<W> {
             told: Told::default(),
             failed: None,
         };
-        outbox.persist_or_end("starting its transactions", || outbox.producer.init())?;
+        let started = outbox.persist("starting its transactions", STARTING, || outbox.producer.init());
+        started.map_err(|interrupt| outbox.end("starting its transactions", interrupt))?;
         Ok(outbox)
     }
 
@@ -130,7 +139,7 @@ impl<W: World> Outbox<W> {
 
     fn begin(&mut self) -> Result<(), Interrupt> {
         if !self.is_open {
-            self.persist("beginning a transaction", || self.producer.begin())?;
+            self.persist("beginning a transaction", PERSISTENCE, || self.producer.begin())?;
             self.is_open = true;
         }
         Ok(())
@@ -143,50 +152,60 @@ impl<W: World> Outbox<W> {
     /// Ends the transaction: outputs, offsets and what lies beside them become visible together.
     pub(crate) fn commit(&mut self, offsets: &[(i32, i64, String)], membership: &W::Membership) -> Result<Told, Interrupt> {
         self.begin()?;
-        self.producer.flush(PERSISTENCE).map_err(|failure| self.judge("flushing its outputs", failure))?;
-        self.persist("adding offsets to a transaction", || self.producer.send_offsets(offsets, membership))?;
-        self.persist("committing a transaction", || self.producer.commit())?;
+        self.persist("flushing its outputs", PERSISTENCE, || self.producer.flush(SLICE))?;
+        self.persist("adding offsets to a transaction", PERSISTENCE, || self.producer.send_offsets(offsets, membership))?;
+        self.persist("committing a transaction", PERSISTENCE, || self.producer.commit())?;
         self.is_open = false;
         Ok(std::mem::take(&mut self.told))
     }
 
     /// Throws away what was said since the last commit.
-    pub(crate) fn abort(&mut self) -> Result<(), WorkerError> {
+    pub(crate) fn abort(&mut self) -> Result<(), Interrupt> {
         self.told = Told::default();
         self.failed = None;
         if !std::mem::take(&mut self.is_open) {
             return Ok(());
         }
-        self.persist_or_end("aborting a transaction", || self.producer.abort())
+        let aborted = self.persist("aborting a transaction", PERSISTENCE, || self.producer.abort());
+        // An abort that wants an abort is none that can be had.
+        aborted.map_err(|interrupt| match interrupt {
+            Interrupt::Aborted(detail) => Interrupt::End(self.fatal("aborting a transaction", detail)),
+            stuck_or_end => stuck_or_end,
+        })
     }
 
-    /// Repeats what may be repeated.
-    fn persist(&self, doing: &'static str, mut call: impl FnMut() -> Result<(), Failure>) -> Result<(), Interrupt> {
-        let world = &self.shared.world;
-        let begun = world.elapsed();
+    /// Repeats what may be repeated, for as long as `bound`.
+    fn persist(
+        &self,
+        doing: &'static str,
+        bound: Duration,
+        mut call: impl FnMut() -> Result<(), Failure>,
+    ) -> Result<(), Interrupt> {
+        let mut patience = Patience::new(&self.shared, &self.member, doing, bound);
         loop {
             let Err(failure) = call() else { return Ok(()) };
-            if failure.answer != Answer::Retry || world.elapsed().saturating_sub(begun) > PERSISTENCE {
+            if failure.answer != Answer::Retry || !patience.lasts(&failure) {
                 return Err(self.judge(doing, failure));
             }
-            tracing::warn!(member = self.member.as_str(), %failure, "{doing}: trying again");
-            world.sleep(Duration::from_millis(20));
+            self.shared.world.sleep(Duration::from_millis(20));
         }
-    }
-
-    /// The same where an abort is of no use.
-    fn persist_or_end(&self, doing: &'static str, call: impl FnMut() -> Result<(), Failure>) -> Result<(), WorkerError> {
-        self.persist(doing, call).map_err(|interrupt| match interrupt {
-            Interrupt::End(error) => error,
-            Interrupt::Aborted(detail) => self.fatal(doing, detail),
-        })
     }
 
     fn judge(&self, doing: &'static str, failure: Failure) -> Interrupt {
         match failure.answer {
             Answer::Abort => Interrupt::Aborted(format!("{doing}: {failure}")),
-            // The outcome may be unknown: the broker will say it at the next start.
-            Answer::Retry | Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
+            // The outcome may be unknown: the broker says it to the next producer of this name.
+            Answer::Retry => Interrupt::Stuck(format!("{doing}: {failure}")),
+            Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
+        }
+    }
+
+    /// The same where nothing can be started over.
+    fn end(&self, doing: &'static str, interrupt: Interrupt) -> WorkerError {
+        match interrupt {
+            Interrupt::End(error) => error,
+            Interrupt::Aborted(detail) => self.fatal(doing, detail),
+            Interrupt::Stuck(detail) => WorkerError::Unanswered { member: self.member.clone(), detail },
         }
     }
 

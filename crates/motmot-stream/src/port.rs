@@ -88,7 +88,7 @@ pub(crate) trait Group {
     fn high_watermark(&self, number: i32) -> Option<i64>;
 
     /// The committed offsets of these partitions, with what lies beside them if it is text.
-    fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure>;
+    fn committed(&self, numbers: &[i32], patience: Duration) -> Result<Vec<(i32, i64, Option<String>)>, Failure>;
 
     /// To be read when it is used, so that it is of the generation that owns what is committed; none: not known.
     fn membership(&self) -> Option<Self::Membership>;
@@ -97,8 +97,8 @@ pub(crate) trait Group {
     /// commits if the group is empty**: a shard that stood still for longer than its successor lived would tell everything once more.
     fn is_member(membership: &Self::Membership) -> bool;
 
-    /// Gives all back and leaves; a static member keeps its place for a while. Nothing else may be called afterwards.
-    fn close(&mut self);
+    /// Gives all back and leaves; a static member keeps its place for a while. It does not wait for long.
+    fn close(self);
 }
 
 /// What the group wants; not answered yet.
@@ -148,8 +148,8 @@ pub(crate) trait Producer {
     fn begin(&self) -> Result<(), Failure>;
     /// Adds a record to it. That it was written is known after [`Producer::flush`].
     fn send(&self, message: Message<'_>) -> Result<(), Failure>;
-    /// Waits until all that was sent is written.
-    fn flush(&self, patience: Duration) -> Result<(), Failure>;
+    /// Waits until all that was sent is written, or has failed: a while, and [`Answer::Retry`] if it needs longer.
+    fn flush(&self, wait: Duration) -> Result<(), Failure>;
     /// Adds offsets to it, each with what is to lie beside it.
     fn send_offsets(&self, offsets: &[(i32, i64, String)], membership: &Self::Membership) -> Result<(), Failure>;
     /// Makes it visible. When the answer is [`Answer::Retry`] it may have been done.
@@ -184,7 +184,7 @@ impl std::fmt::Display for Failure {
 /// What a failure asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Do the same once more.
+    /// Do the same once more: it has failed, or it is still under way. Nothing else may be done with this producer before.
     Retry,
     /// Abort the transaction.
     Abort,

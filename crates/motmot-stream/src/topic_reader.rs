@@ -16,8 +16,9 @@ use crate::client::{self, REQUEST_TIMEOUT};
 use crate::config::KafkaConfig;
 use crate::context::Log;
 use crate::error::WorkerError;
+use crate::kafka::passing;
 use crate::native::{BatchQueue, RecordError};
-use crate::port::{Headers, Record};
+use crate::port::{Answer, Failure, Headers, Record};
 
 /// Where a stretch begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,10 +75,16 @@ pub struct TopicReader {
     open: BTreeMap<i32, (i64, i64)>,
     partitions: i32,
     total: u64,
+    /// How often in a row nothing came.
+    empty: u32,
 }
 
 /// Records a call.
 const BATCH: usize = 2_000;
+/// How long a call waits for the first.
+const WAIT: Duration = Duration::from_millis(100);
+/// After so many calls in a row that gave nothing (15 s) it is said that no broker answers.
+const MAX_EMPTY: u32 = 150;
 
 impl TopicReader {
     /// Finds out where the stretch lies in each partition, and begins to fetch.
@@ -98,10 +105,9 @@ impl TopicReader {
         if numbers.is_empty() {
             return Err(missing());
         }
-        let kafka_error = |e: KafkaError| WorkerError::Kafka {
-            member: topic.to_owned(),
-            doing: "asking for its offsets",
-            detail: e.to_string(),
+        let kafka_error = |e: KafkaError| match passing(&e) {
+            Failure { answer: Answer::Retry, detail } => WorkerError::Unreachable { brokers: kafka.brokers.clone(), detail },
+            Failure { detail, .. } => WorkerError::Kafka { member: topic.to_owned(), doing: "asking for its offsets", detail },
         };
         let first = edge(&consumer, topic, &numbers, Offset::Beginning).map_err(kafka_error)?;
         let last = edge(&consumer, topic, &numbers, Offset::End).map_err(kafka_error)?;
@@ -128,7 +134,7 @@ impl TopicReader {
         }
         consumer.assign(&list).map_err(kafka_error)?;
         let partitions = i32::try_from(numbers.len()).unwrap_or(i32::MAX);
-        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.clone(), queue, consumer, open, partitions, total })
+        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.clone(), queue, consumer, open, partitions, total, empty: 0 })
     }
 
     /// The topic's partitions, read or not.
@@ -162,9 +168,10 @@ impl TopicReader {
         if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
             tracing::warn!(topic = self.topic, %error, "Kafka's client reports");
         }
+        let left = self.left();
         let Self { topic, brokers, queue, open, .. } = self;
         let mut result = Ok(());
-        let count = queue.take(Duration::from_millis(100), |record| {
+        let count = queue.take(WAIT, |record| {
             if result.is_err() {
                 return;
             }
@@ -186,6 +193,11 @@ impl TopicReader {
         result?;
         if count < BATCH {
             self.follow_markers();
+        }
+        self.empty = if self.left() < left { 0 } else { self.empty + 1 };
+        if self.empty >= MAX_EMPTY {
+            let detail = format!("nothing more came of the topic {}, {left} offsets are left", self.topic);
+            return Err(WorkerError::Unreachable { brokers: self.brokers.clone(), detail }.into());
         }
         self.open.retain(|_, (next, end)| next < end);
         Ok(!self.open.is_empty())

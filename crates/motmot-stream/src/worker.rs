@@ -76,6 +76,8 @@ pub(crate) struct Shared<W> {
     pub(crate) reader: Reader,
     pub(crate) metrics: Metrics,
     pub(crate) health: Arc<Health>,
+    /// A stop of this worker, whoever asked for it.
+    pub(crate) stop: Shutdown,
     /// The input topic's.
     pub(crate) partitions: i32,
     pub(crate) topic_id: String,
@@ -126,6 +128,7 @@ impl Worker {
             reader: Reader::new(),
             metrics,
             health: Arc::new(health),
+            stop: Shutdown::new(),
             partitions: input.partitions,
             topic_id: input.topic_id,
             config,
@@ -152,16 +155,19 @@ impl Worker {
         Arc::clone(&self.shared.health)
     }
 
-    /// Runs the shards until `shutdown` is requested or one of them ends; then stops the others in order.
+    /// Runs the shards until `shutdown` is requested or one of them ends; then stops the others in order. To be called once.
+    ///
+    /// After `shutdown` it returns within 50 s, whatever the brokers do: a shard that waits for them gives up what it has not committed,
+    /// and the next start reads it again.
     ///
     /// # Errors
     /// The first shard's error.
     pub fn run(&self, shutdown: &Shutdown) -> Result<(), WorkerError> {
         // Another worker of the process may share `shutdown`: a shard that ends stops its own worker only.
-        let stop = Shutdown::new();
+        let stop = &self.shared.stop;
         let mut first = Ok(());
         std::thread::scope(|scope| {
-            let shards = (0..self.shared.config.shard_count()).map(|index| self.spawn(scope, index, &stop)).collect::<Vec<_>>();
+            let shards = (0..self.shared.config.shard_count()).map(|index| self.spawn(scope, index)).collect::<Vec<_>>();
             while !shutdown.is_requested() && shards.iter().flatten().any(|shard| !shard.is_finished()) && !stop.is_requested() {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
@@ -185,12 +191,11 @@ impl Worker {
         &self,
         scope: &'scope std::thread::Scope<'scope, '_>,
         index: usize,
-        stop: &Shutdown,
     ) -> std::io::Result<std::thread::ScopedJoinHandle<'scope, Result<(), WorkerError>>> {
-        let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+        let shared = Arc::clone(&self.shared);
         std::thread::Builder::new().name(self.shared.config.member(index)).spawn_scoped(scope, move || {
-            let _end = EndsAll(stop.clone());
-            shard::run(&shared, index, &stop)
+            let _end = EndsAll(shared.stop.clone());
+            shard::run(&shared, index)
         })
     }
 }

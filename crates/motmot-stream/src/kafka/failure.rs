@@ -19,7 +19,7 @@ pub(super) fn transactional(error: &KafkaError) -> Failure {
 }
 
 /// Whether a question may be asked again: a coordinator or a leader moves, or a transaction's offsets are not decided yet.
-pub(super) fn passing(error: &KafkaError) -> Failure {
+pub(crate) fn passing(error: &KafkaError) -> Failure {
     use RDKafkaErrorCode as Code;
     let passes = matches!(
         error.rdkafka_error_code(),

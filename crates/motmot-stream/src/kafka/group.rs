@@ -9,9 +9,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::failure::passing;
+use super::errand::Last;
 use super::list_of;
 use super::rebalance::Rebalances;
-use crate::client::{self, REQUEST_TIMEOUT};
+use crate::client;
 use crate::config::WorkerConfig;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
@@ -30,11 +31,13 @@ pub(crate) struct KafkaGroup {
     topic_c: CString,
     /// The assignment was lost, and something was read anew since: that clears librdkafka's own mark, before the member has heard of it.
     was_lost: bool,
+    /// Dropped last: closing waits for the group, and may wait without end.
+    _last: Last<Arc<BaseConsumer<Rebalances>>>,
 }
 
 /// What the group's coordinator judges a commit by.
 pub(crate) struct KafkaMembership {
-    pub(super) metadata: ConsumerGroupMetadata,
+    pub(super) metadata: Arc<ConsumerGroupMetadata>,
     /// −1: none.
     generation: i32,
 }
@@ -50,7 +53,8 @@ impl KafkaGroup {
         let queue =
             BatchQueue::new(Arc::clone(&consumer), BATCH).ok_or_else(|| failed("making a queue", "no memory".to_owned()))?;
         consumer.subscribe(&[&topic]).map_err(|e| failed("subscribing to the input topic", e.to_string()))?;
-        Ok(Self { queue, consumer, member: member.to_owned(), topic, topic_c, was_lost: false })
+        let last = Last::new(format!("{member} consumer"), Arc::clone(&consumer));
+        Ok(Self { queue, consumer, member: member.to_owned(), topic, topic_c, was_lost: false, _last: last })
     }
 }
 
@@ -126,9 +130,9 @@ impl Group for KafkaGroup {
         native::high_watermark(self.consumer.client(), &self.topic_c, number)
     }
 
-    fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
+    fn committed(&self, numbers: &[i32], patience: Duration) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
         let list = list_of(&self.topic, numbers, Offset::Invalid).map_err(|e| passing(&e))?;
-        let committed = self.consumer.committed_offsets(list, REQUEST_TIMEOUT).map_err(|e| passing(&e))?;
+        let committed = self.consumer.committed_offsets(list, patience).map_err(|e| passing(&e))?;
         let mut offsets = Vec::with_capacity(numbers.len());
         for (entry, element) in committed.elements().iter().enumerate() {
             element.error().map_err(|e| passing(&e))?;
@@ -145,14 +149,14 @@ impl Group for KafkaGroup {
         let before = native::generation(self.consumer.client());
         let metadata = self.consumer.group_metadata()?;
         let generation = native::generation(self.consumer.client()).min(before);
-        Some(KafkaMembership { metadata, generation })
+        Some(KafkaMembership { metadata: Arc::new(metadata), generation })
     }
 
     fn is_member(membership: &KafkaMembership) -> bool {
         membership.generation >= 0
     }
 
-    fn close(&mut self) {
+    fn close(self) {
         self.consumer.context().close(&self.consumer);
     }
 }

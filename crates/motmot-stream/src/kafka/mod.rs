@@ -1,5 +1,6 @@
 //! The port to the real world: librdkafka, RocksDB and the system's clocks.
 
+mod errand;
 mod failure;
 mod group;
 mod producer;
@@ -19,7 +20,7 @@ use crate::error::WorkerError;
 use crate::port::{Failure, World};
 use crate::strategies::Contents;
 
-use failure::passing;
+pub(crate) use failure::passing;
 
 /// What the shards of a worker share of the real world.
 pub(crate) struct Kafka {

@@ -20,7 +20,7 @@ use crate::port::Rebalance;
 /// The context of a shard's consumer.
 pub(super) struct Rebalances {
     log: Log,
-    /// A mutex because librdkafka's context is shared by type; only the shard's thread ever takes it.
+    /// The shard's thread takes it, and the one that closes the consumer after it.
     pending: Mutex<VecDeque<Rebalance>>,
     is_closing: AtomicBool,
 }

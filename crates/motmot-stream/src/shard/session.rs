@@ -96,8 +96,9 @@ impl<W: World> Session<W> {
     /// Gives everything back but the producer. Nothing is committed here.
     pub(super) fn leave(mut self) -> Outbox<W> {
         self.release_all();
-        self.group.close();
-        self.outbox
+        let Self { group, outbox, .. } = self;
+        group.close();
+        outbox
     }
 
     /// Lets go of all partitions; returns their numbers.

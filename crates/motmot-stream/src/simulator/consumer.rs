@@ -109,7 +109,7 @@ impl Group for SimGroup {
         self.client.borrow().watermarks.get(&number).copied()
     }
 
-    fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
+    fn committed(&self, numbers: &[i32], _: Duration) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
         self.simulation.disturb(self.process);
         let broker = self.simulation.broker.borrow();
         if self.simulation.mishap().is_some() || numbers.iter().any(|number| broker.transactions.is_unstable(*number)) {
@@ -128,7 +128,7 @@ impl Group for SimGroup {
         membership.generation >= 0
     }
 
-    fn close(&mut self) {
+    fn close(self) {
         self.client.borrow_mut().is_closed = true;
     }
 }

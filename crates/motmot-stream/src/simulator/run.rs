@@ -19,7 +19,7 @@ use crate::config::WorkerConfig;
 use crate::metrics::Metrics;
 use crate::shard::{Shard, Standing};
 use crate::strategies::{Current, Loaded, text_key};
-use crate::worker::{Health, Shared};
+use crate::worker::{Health, Shared, Shutdown};
 
 /// Turns of the loop, before all faults cease.
 const TURNS: usize = 500;
@@ -94,6 +94,7 @@ impl Run {
             reader: Reader::new(),
             health: Arc::new(Health::new(1, &metrics)),
             metrics,
+            stop: Shutdown::new(),
             partitions: PARTITIONS,
             topic_id: "simulated".to_owned(),
             config,
