@@ -77,8 +77,11 @@ impl<W: World> Outbox<W> {
             told: Told::default(),
             failed: None,
         };
-        let started = outbox.persist("starting its transactions", STARTING, || outbox.producer.init());
-        started.map_err(|interrupt| outbox.end("starting its transactions", interrupt))?;
+        let starting = "starting its transactions";
+        outbox.repeat(starting, STARTING, || outbox.producer.init()).map_err(|failure| match failure.answer {
+            Answer::Retry => WorkerError::Unanswered { member: outbox.member.clone(), detail: format!("{starting}: {failure}") },
+            Answer::Abort | Answer::Renew | Answer::Give => outbox.fatal(starting, failure.detail),
+        })?;
         Ok(outbox)
     }
 
@@ -139,7 +142,7 @@ impl<W: World> Outbox<W> {
 
     fn begin(&mut self) -> Result<(), Interrupt> {
         if !self.is_open {
-            self.persist("beginning a transaction", PERSISTENCE, || self.producer.begin())?;
+            self.persist("beginning a transaction", || self.producer.begin())?;
             self.is_open = true;
         }
         Ok(())
@@ -152,9 +155,9 @@ impl<W: World> Outbox<W> {
     /// Ends the transaction: outputs, offsets and what lies beside them become visible together.
     pub(crate) fn commit(&mut self, offsets: &[(i32, i64, String)], membership: &W::Membership) -> Result<Told, Interrupt> {
         self.begin()?;
-        self.persist("flushing its outputs", PERSISTENCE, || self.producer.flush(SLICE))?;
-        self.persist("adding offsets to a transaction", PERSISTENCE, || self.producer.send_offsets(offsets, membership))?;
-        self.persist("committing a transaction", PERSISTENCE, || self.producer.commit())?;
+        self.persist("flushing its outputs", || self.producer.flush(SLICE))?;
+        self.persist("adding offsets to a transaction", || self.producer.send_offsets(offsets, membership))?;
+        self.persist("committing a transaction", || self.producer.commit())?;
         self.is_open = false;
         Ok(std::mem::take(&mut self.told))
     }
@@ -166,46 +169,36 @@ impl<W: World> Outbox<W> {
         if !std::mem::take(&mut self.is_open) {
             return Ok(());
         }
-        let aborted = self.persist("aborting a transaction", PERSISTENCE, || self.producer.abort());
-        // An abort that wants an abort is none that can be had.
-        aborted.map_err(|interrupt| match interrupt {
-            Interrupt::Aborted(detail) => Interrupt::End(self.fatal("aborting a transaction", detail)),
-            stuck_or_end => stuck_or_end,
+        let aborting = "aborting a transaction";
+        self.repeat(aborting, PERSISTENCE, || self.producer.abort()).map_err(|failure| match failure.answer {
+            // An abort that wants an abort is none that can be had from this client.
+            Answer::Abort => self.judge(aborting, Failure { answer: Answer::Renew, ..failure }),
+            Answer::Retry | Answer::Renew | Answer::Give => self.judge(aborting, failure),
         })
     }
 
     /// Repeats what may be repeated, for as long as `bound`.
-    fn persist(
-        &self,
-        doing: &'static str,
-        bound: Duration,
-        mut call: impl FnMut() -> Result<(), Failure>,
-    ) -> Result<(), Interrupt> {
+    fn repeat(&self, doing: &'static str, bound: Duration, mut call: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
         let mut patience = Patience::new(&self.shared, &self.member, doing, bound);
         loop {
             let Err(failure) = call() else { return Ok(()) };
             if failure.answer != Answer::Retry || !patience.lasts(&failure) {
-                return Err(self.judge(doing, failure));
+                return Err(failure);
             }
             self.shared.world.sleep(Duration::from_millis(20));
         }
+    }
+
+    fn persist(&self, doing: &'static str, call: impl FnMut() -> Result<(), Failure>) -> Result<(), Interrupt> {
+        self.repeat(doing, PERSISTENCE, call).map_err(|failure| self.judge(doing, failure))
     }
 
     fn judge(&self, doing: &'static str, failure: Failure) -> Interrupt {
         match failure.answer {
             Answer::Abort => Interrupt::Aborted(format!("{doing}: {failure}")),
             // The outcome may be unknown: the broker says it to the next producer of this name.
-            Answer::Retry => Interrupt::Stuck(format!("{doing}: {failure}")),
+            Answer::Retry | Answer::Renew => Interrupt::Stuck(format!("{doing}: {failure}")),
             Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
-        }
-    }
-
-    /// The same where nothing can be started over.
-    fn end(&self, doing: &'static str, interrupt: Interrupt) -> WorkerError {
-        match interrupt {
-            Interrupt::End(error) => error,
-            Interrupt::Aborted(detail) => self.fatal(doing, detail),
-            Interrupt::Stuck(detail) => WorkerError::Unanswered { member: self.member.clone(), detail },
         }
     }
 

@@ -188,6 +188,8 @@ pub(crate) enum Answer {
     Retry,
     /// Abort the transaction.
     Abort,
-    /// The client is dead, or nothing mends it.
+    /// The client is of no more use, and another one may take its place.
+    Renew,
+    /// Another one has taken its place already, or nothing mends it.
     Give,
 }

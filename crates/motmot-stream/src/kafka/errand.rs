@@ -62,7 +62,11 @@ impl<C: Send + 'static> Drop for Last<C> {
         let (client, name) = (self.client.take(), std::mem::take(&mut self.name));
         let closed = Errand::begin(format!("{name} closing"), move || drop(client)).map(|errand| errand.wait(CLOSING));
         if !matches!(closed, Ok(Some(()))) {
-            tracing::warn!(client = name, seconds = CLOSING.as_secs(), "it does not close and is left to itself: it ends with the process");
+            tracing::warn!(
+                client = name,
+                seconds = CLOSING.as_secs(),
+                "it does not close and is left to itself: it ends with the process"
+            );
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::port::{Answer, Failure};
 /// Reads a transactional error's own word on what to do.
 pub(super) fn transactional(error: &KafkaError) -> Failure {
     let answer = match error {
-        KafkaError::Transaction(e) if e.is_fatal() => Answer::Give,
+        KafkaError::Transaction(e) if e.code() == RDKafkaErrorCode::Fenced => Answer::Give,
+        KafkaError::Transaction(e) if e.is_fatal() => Answer::Renew,
         KafkaError::Transaction(e) if e.txn_requires_abort() => Answer::Abort,
         KafkaError::Transaction(e) if e.is_retriable() => Answer::Retry,
         KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut) => Answer::Retry,

@@ -8,8 +8,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::failure::passing;
 use super::errand::Last;
+use super::failure::passing;
 use super::list_of;
 use super::rebalance::Rebalances;
 use crate::client;

@@ -70,7 +70,11 @@ impl<W: World> Shard<W> {
         match finished {
             Ok(()) => Ok(()),
             Err(Interrupt::Aborted(detail) | Interrupt::Stuck(detail)) => {
-                tracing::warn!(member = outbox.member(), detail, "the last transaction was not committed: the next start reads it again");
+                tracing::warn!(
+                    member = outbox.member(),
+                    detail,
+                    "the last transaction was not committed: the next start reads it again"
+                );
                 let_go(outbox);
                 Ok(())
             }
@@ -142,7 +146,12 @@ fn let_go<W: World>(mut outbox: Outbox<W>) {
 fn note_abort<W: World>(shared: &Shared<W>, member: &str, detail: &str, aborts: u32, is_stuck: bool) {
     shared.metrics.aborts.inc();
     if is_stuck {
-        tracing::warn!(member, detail, aborts, "Kafka's clients give no answer: new ones take their place, from the last commit on");
+        tracing::warn!(
+            member,
+            detail,
+            aborts,
+            "Kafka's clients give no answer: new ones take their place, from the last commit on"
+        );
     } else {
         tracing::warn!(member, detail, aborts, "the transaction was aborted: loading the last checkpoint and folding again");
     }

@@ -60,7 +60,7 @@ impl Planted {
         (Self::StormForgotten, 2394),
         (Self::MarkersNotPassed, 1),
         (Self::FoldedTwice, 3),
-        (Self::TickAfterEnd, 40),
+        (Self::TickAfterEnd, 43),
         (Self::SwapUnrecorded, 1),
         (Self::CommitOfExpelled, 165),
         (Self::ClockBeyondCommit, 1),
