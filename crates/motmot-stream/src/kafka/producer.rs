@@ -21,12 +21,15 @@ use crate::port::{Answer, Failure, Message, Producer};
 /// How long a call may take before the shard hears that it is still under way.
 const SLICE: Duration = Duration::from_millis(500);
 
+/// By its name.
+type Call = (&'static str, Errand<KafkaResult<()>>);
+
 pub(crate) struct KafkaProducer {
     member: String,
     topic: String,
     producer: ThreadedProducer<Log>,
-    /// The transactional call that has not come back, by its name.
-    under_way: RefCell<Option<(&'static str, Errand<KafkaResult<()>>)>>,
+    /// The transactional call that has not come back.
+    under_way: RefCell<Option<Call>>,
     /// Dropped after `producer`.
     _last: Last<ThreadedProducer<Log>>,
 }
