@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use motmot_core::Strategy;
 use motmot_desk::{Change, Desk, DeskConfig, DeskHandle};
+use motmot_wire::Reader;
 use prometheus::{Registry, TextEncoder};
 
 use crate::http;
@@ -64,7 +65,7 @@ impl TestDesk {
         };
         let (registry, told) = (Registry::new(), Told::default());
         let into = Arc::clone(&told);
-        let handle = Desk::start_with(config, strategy(), &registry, move |transition| {
+        let handle = Desk::start_with(config, strategy(), Reader::new(), &registry, move |transition| {
             into.lock().unwrap().push((transition.moment.moment_id.to_string(), transition.change, transition.catching_up));
         });
         Self { handle: handle.unwrap(), registry, told }

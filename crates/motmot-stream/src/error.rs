@@ -4,11 +4,19 @@ use motmot_core::engine::BoxError;
 use motmot_store::StoreError;
 use rdkafka::error::KafkaError;
 
+/// What the library says of a property that it refuses, without the property's value: it may be a password.
+fn refused(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, description, property, _) => format!("{description} ({property})"),
+        other => other.to_string(),
+    }
+}
+
 /// Why a worker does not start, or ends.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// librdkafka refuses the configuration.
-    #[error("Kafka's client does not accept the configuration: {0}. Check `kafka.properties`")]
+    #[error("Kafka's client does not accept the configuration: {}. Check `kafka.properties`", refused(.0))]
     ClientConfig(KafkaError),
     /// No broker answers.
     #[error("no broker answers at {brokers}: {detail}. Check `kafka.brokers`, the network, and whether the broker runs")]

@@ -44,6 +44,7 @@ pub(crate) struct Metrics {
     pub(crate) checkpoint_rows: IntCounter,
     pub(crate) refold_seconds: Histogram,
     pub(crate) refolding: IntGauge,
+    pub(crate) waiting: IntGauge,
     pub(crate) partitions: IntGauge,
     pub(crate) swaps: IntCounter,
     strategy: IntGaugeVec,
@@ -134,6 +135,10 @@ impl Metrics {
                 LONG,
             )?,
             refolding: build.gauge("motmot_worker_refolding_partitions", "Partitions that are folding in silence up to the last commit")?,
+            waiting: build.gauge(
+                "motmot_worker_waiting_partitions",
+                "Partitions that stand before a record because the schema registry has not given its schema",
+            )?,
             partitions: build.gauge("motmot_worker_partitions", "Partitions that this worker has")?,
             swaps: build.counter("motmot_worker_strategy_swaps_total", "Strategies put in force on a partition, all differences told")?,
             strategy: build.add(IntGaugeVec::new(

@@ -75,6 +75,18 @@ pub(crate) trait Group {
     /// Reads these no more.
     fn unassign(&mut self, numbers: &[i32]) -> Result<(), Failure>;
 
+    /// Goes back to `offset` and gives nothing of the partition until [`Group::resume`]; what was fetched beyond is forgotten, and
+    /// [`Group::positions`] does not name it. It stays the member's.
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
+        let _ = offset;
+        self.unassign(&[number])
+    }
+
+    /// Gives records again, from the offset at which it rests.
+    fn resume(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
+        self.assign(&[(number, offset)])
+    }
+
     /// Forgets what was fetched and not taken. All partitions must be unassigned.
     fn discard_fetched(&mut self) -> Result<(), Interrupt>;
 

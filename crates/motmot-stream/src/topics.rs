@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client;
 use crate::config::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
+use crate::context::Asking;
 use crate::error::WorkerError;
 use crate::native;
 
@@ -199,7 +200,7 @@ impl Wanted {
 struct Broker<'k> {
     kafka: &'k KafkaConfig,
     /// For metadata: a consumer's question does not make a topic that is missing.
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Asking>,
     admin: AdminClient<DefaultClientContext>,
     runtime: tokio::runtime::Runtime,
 }
@@ -207,7 +208,8 @@ struct Broker<'k> {
 impl<'k> Broker<'k> {
     fn connect(kafka: &'k KafkaConfig) -> Result<Self, WorkerError> {
         let config = client::base(kafka, "motmot-topics");
-        let consumer: BaseConsumer = config.create().map_err(WorkerError::ClientConfig)?;
+        let asking = Asking::new("motmot-topics".to_owned());
+        let consumer = config.create_with_context(asking).map_err(WorkerError::ClientConfig)?;
         let admin = config.create().map_err(WorkerError::ClientConfig)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -216,7 +218,7 @@ impl<'k> Broker<'k> {
     }
 
     fn unreachable(&self, error: &KafkaError) -> WorkerError {
-        WorkerError::Unreachable { brokers: self.kafka.brokers.clone(), detail: error.to_string() }
+        WorkerError::Unreachable { brokers: self.kafka.brokers.clone(), detail: Asking::cause(&self.consumer, error) }
     }
 
     fn missing(&self, topic: &str) -> WorkerError {

@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log::Logging;
 use super::progress::Progress;
-use super::{Follower, NAP};
+use super::{Follower, NAP, RETRY};
 use crate::config::DeskConfig;
 use crate::error::Trouble;
 use crate::metrics::seconds_of;
@@ -121,7 +121,19 @@ impl Follower {
                 None => break,
                 Some(Ok(message)) => {
                     let before = session.rebuilding && session.progress.is_before_aim(message.partition(), message.offset());
-                    self.record(&message, before);
+                    // Nobody knows what it is, and a page may hang on it: wait, rather than go on without it.
+                    while let Err(not_yet) = self.record(&message, before) {
+                        self.note(Trouble::NoSchema {
+                            topic: session.topic.clone(),
+                            partition: message.partition(),
+                            offset: message.offset(),
+                            detail: not_yet.to_string(),
+                        });
+                        self.wait(RETRY);
+                        if self.state.stopping() || self.state.has_strategy() {
+                            return Ok(()); // either ends the session
+                        }
+                    }
                     session.progress.read(message.partition(), message.offset());
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => session.progress.ended(partition),

@@ -5,6 +5,7 @@
 //! another content. A [`Shard`] starts over after an aborted transaction as after a crash: from the store and the commit, and nothing else.
 
 mod assign;
+mod hold;
 mod library;
 mod partition;
 mod refold;

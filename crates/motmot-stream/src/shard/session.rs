@@ -81,6 +81,7 @@ impl<W: World> Session<W> {
             self.tick();
             self.checkpoint_due()?;
         }
+        self.serve_holds()?;
         if is_unfinished { self.commit() } else { self.pace(is_drained) }?;
         self.set_gauges();
         Ok(())
@@ -102,8 +103,9 @@ impl<W: World> Session<W> {
 
     /// Lets go of all partitions; returns their numbers.
     pub(super) fn release_all(&mut self) -> Vec<i32> {
-        let Self { shared, partitions, .. } = self;
-        let release = |partition: Partition<W>| {
+        let Self { shared, group, partitions, .. } = self;
+        let release = |mut partition: Partition<W>| {
+            partition.end_hold(shared, group);
             release(shared, &partition);
             partition.number()
         };
@@ -187,6 +189,7 @@ impl<W: World> Session<W> {
                 partition.checkpoint(&shared)?;
             }
             tracing::info!(partition = number, offset = partition.next(), is_lost, "partition released");
+            partition.end_hold(&shared, &mut self.group);
             release(&shared, &partition);
         }
         self.group.unassign(numbers).map_err(|e| self.kafka("giving partitions back", e))?;
@@ -262,7 +265,7 @@ impl<W: World> Session<W> {
         let Self { shared, outbox, partitions, .. } = self;
         for (number, offset) in positions {
             let place = usize::try_from(number).ok().and_then(|number| partitions.get_mut(number));
-            if let Some(partition) = place.and_then(Option::as_mut).filter(|partition| offset > partition.next()) {
+            if let Some(partition) = place.and_then(Option::as_mut).filter(|p| p.hold.is_none() && offset > p.next()) {
                 partition.reach(shared, offset, outbox)?;
             }
         }

@@ -11,6 +11,7 @@ mod progress;
 mod replay;
 mod report;
 mod roles;
+mod security;
 mod show_config;
 mod sources;
 mod strategy;
