@@ -6,4 +6,5 @@ pub mod kafka;
 pub mod moments;
 pub mod process;
 pub mod prometheus;
+pub mod registry;
 pub mod service;
