@@ -46,11 +46,8 @@ fn reply(mut stream: TcpStream, answer: &impl Fn(&str, &str) -> String) -> std::
     reader.read_exact(&mut body)?;
     let path = first.split(' ').nth(1).unwrap_or("/");
     let text = answer(path, &String::from_utf8_lossy(&body));
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-        text.len()
-    )
+    let kind = if text.starts_with('{') { "application/json" } else { "text/plain; version=0.0.4" };
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
 }
 
 /// The status and the body that a GET gives; none: nobody answers.

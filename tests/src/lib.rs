@@ -7,4 +7,5 @@ pub mod moments;
 pub mod process;
 pub mod prometheus;
 pub mod registry;
+pub mod secure;
 pub mod service;
