@@ -23,12 +23,15 @@ pub trait SchemaSource: Send + Sync + fmt::Debug {
 /// Schemas that a reader keeps by number; with more than these it asks its source each time.
 const AT_HAND: usize = 64;
 
+/// Room for a number and its schema.
+type Slot = OnceLock<(u32, Arc<WriterSchema>)>;
+
 /// A source, and what it gave. Clones share both.
 #[derive(Clone)]
 pub(crate) struct Numbered {
     source: Arc<dyn SchemaSource>,
     /// Filled from the front and never changed, so that a look needs no lock: all shards read each record through here.
-    at_hand: Arc<[OnceLock<(u32, Arc<WriterSchema>)>; AT_HAND]>,
+    at_hand: Arc<[Slot; AT_HAND]>,
 }
 
 impl Numbered {
