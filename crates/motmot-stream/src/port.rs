@@ -77,15 +77,10 @@ pub(crate) trait Group {
 
     /// Goes back to `offset` and gives nothing of the partition until [`Group::resume`]; what was fetched beyond is forgotten, and
     /// [`Group::positions`] does not name it. It stays the member's.
-    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
-        let _ = offset;
-        self.unassign(&[number])
-    }
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure>;
 
     /// Gives records again, from the offset at which it rests.
-    fn resume(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
-        self.assign(&[(number, offset)])
-    }
+    fn resume(&mut self, number: i32) -> Result<(), Failure>;
 
     /// Forgets what was fetched and not taken. All partitions must be unassigned.
     fn discard_fetched(&mut self) -> Result<(), Interrupt>;

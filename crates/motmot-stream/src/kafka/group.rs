@@ -104,7 +104,7 @@ impl Group for KafkaGroup {
         self.consumer.pause(&list).map_err(|e| passing(&e))
     }
 
-    fn resume(&mut self, number: i32, _: i64) -> Result<(), Failure> {
+    fn resume(&mut self, number: i32) -> Result<(), Failure> {
         let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
         self.consumer.resume(&list).map_err(|e| passing(&e))
     }

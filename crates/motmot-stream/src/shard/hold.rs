@@ -72,7 +72,8 @@ impl<W: World> Partition<W> {
         let Some(hold) = self.hold.take() else { return };
         shared.metrics.waiting.dec();
         if hold.fetching == Fetching::Resting
-            && let Err(error) = group.resume(self.number, hold.offset)
+            && !planted!(RestKept)
+            && let Err(error) = group.resume(self.number)
         {
             tracing::debug!(partition = self.number, %error, "the partition could not be resumed before it was given back");
         }
@@ -98,7 +99,7 @@ impl<W: World> Session<W> {
                 Fetching::Resting if now.saturating_sub(hold.looked) >= LOOK => {
                     hold.looked = now;
                     if shared.reader.is_settled(&hold.not_yet) {
-                        group.resume(number, offset).map_err(|failure| failed("going on at a record", failure))?;
+                        group.resume(number).map_err(|failure| failed("going on at a record", failure))?;
                         hold.fetching = Fetching::Again;
                     }
                 }

@@ -222,7 +222,9 @@ impl<W: World> Partition<W> {
         }
         let read = match read(shared, record) {
             Ok(read) => read,
+            Err(not_yet) if planted!(UnknownBuried) => Err(Dead { reason: "unknown_schema", detail: not_yet.to_string() }),
             Err(not_yet) => {
+                self.next += i64::from(planted!(AwaitedSkipped));
                 self.hold(shared, record.offset, not_yet);
                 return Ok(());
             }

@@ -265,7 +265,8 @@ impl<W: World> Session<W> {
         let Self { shared, outbox, partitions, .. } = self;
         for (number, offset) in positions {
             let place = usize::try_from(number).ok().and_then(|number| partitions.get_mut(number));
-            if let Some(partition) = place.and_then(Option::as_mut).filter(|p| p.hold.is_none() && offset > p.next()) {
+            let is_beyond = |p: &&mut Partition<W>| offset > p.next() && (p.hold.is_none() || planted!(MarkersBeyondHold));
+            if let Some(partition) = place.and_then(Option::as_mut).filter(is_beyond) {
                 partition.reach(shared, offset, outbox)?;
             }
         }

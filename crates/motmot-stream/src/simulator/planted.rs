@@ -41,11 +41,19 @@ pub(crate) enum Planted {
     CommitOfExpelled,
     /// A checkpoint has the clock of the memory, which went on since the commit.
     ClockBeyondCommit,
+    /// The record that a partition waits at is passed over.
+    AwaitedSkipped,
+    /// A record whose schema nobody knows yet is a dead letter.
+    UnknownBuried,
+    /// A partition that waits follows the reading, which is beyond the record already.
+    MarkersBeyondHold,
+    /// A partition that waits is given back resting: whoever gets it next in this process never hears of it.
+    RestKept,
 }
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 18] = [
+    pub(super) const ALL: [(Self, u64); 22] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 1),
         (Self::ZombieCommit, 23),
@@ -64,6 +72,10 @@ impl Planted {
         (Self::SwapUnrecorded, 1),
         (Self::CommitOfExpelled, 165),
         (Self::ClockBeyondCommit, 1),
+        (Self::AwaitedSkipped, 1),
+        (Self::UnknownBuried, 1),
+        (Self::MarkersBeyondHold, 1),
+        (Self::RestKept, 1),
     ];
 }
 

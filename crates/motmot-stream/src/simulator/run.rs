@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use motmot_core::Timestamp;
-use motmot_wire::Reader;
+use motmot_wire::{Reader, Writer};
 use prometheus::Registry;
 
 use super::broker::{Stored, Topic};
 use super::random::Random;
+use super::schemas::Heard;
 use super::simulation::{Simulation, Slot};
 use super::strategies;
 use super::workload::PARTITIONS;
@@ -91,7 +92,8 @@ impl Run {
         let shared = Arc::new(Shared {
             world: Sim { simulation: Rc::clone(&self.simulation), process },
             strategy: Current::new(loaded),
-            reader: Reader::new(),
+            reader: Reader::new().with_registry(Heard::nothing_yet(&self.simulation.schemas)),
+            writer: Writer::new(),
             health: Arc::new(Health::new(1, &metrics)),
             metrics,
             partitions: PARTITIONS,
@@ -189,6 +191,7 @@ impl Run {
         if expire || reset {
             self.tamper(reset);
         }
+        self.simulation.schemas.turn();
     }
 
     /// A worker of a name that is not at work, or, seldom, of one that is; on its own machine, or, seldom, on another.
@@ -300,6 +303,7 @@ impl Run {
     fn calm_down(&mut self) {
         let latest = self.simulation.ledger.borrow().accounts.iter().filter_map(|a| Some(a.commit?.1.position.now)).max();
         self.simulation.is_calm.set(true);
+        self.simulation.schemas.calm_down();
         self.simulation.calm_since.set(Some(self.processes + 1));
         self.simulation.skews.borrow_mut().iter_mut().for_each(|skew| *skew = 0);
         // every clock is past all that any process has ever read
