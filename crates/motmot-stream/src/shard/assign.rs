@@ -35,22 +35,28 @@ pub(super) fn load<W: World>(
         return Ok(Vec::new());
     }
     let logs = persist(&shared.world, || read_logs(&shared.world, group, numbers));
-    let logs =
-        logs.map_err(|(doing, failure)| WorkerError::Kafka { member: member.to_owned(), doing, detail: failure.detail })?;
+    let logs = logs.map_err(|failed| lost(member, failed))?;
     let mut strategies = Strategies::new(shared);
     let log = |number: i32| logs.get(&number).copied().unwrap_or_default();
-    numbers.iter().map(|&number| start(shared, number, log(number), &mut strategies)).collect()
+    numbers.iter().map(|&number| start(shared, member, number, log(number), &mut strategies)).collect()
 }
 
 fn start<W: World>(
     shared: &Shared<W>,
+    member: &str,
     number: i32,
-    log: Log,
+    mut log: Log,
     strategies: &mut Strategies<'_, W>,
 ) -> Result<Partition<W>, WorkerError> {
     let topic = &shared.config.topics.touchpoints;
     let store = open(&shared.world, number)?;
-    let swaps = if needs_swaps(store.meta(), log.commit) { strategies.swaps(number, log.commit)? } else { Vec::new() };
+    let mut swaps = Vec::new();
+    if needs_swaps(store.meta(), log.commit) {
+        swaps = strategies.swaps(number, log.commit)?;
+        // The end must be younger than all that is held against it: if this shard stood still, another may have swapped behind the old one.
+        let ends = persist(&shared.world, || shared.world.log_ends(&[number], REQUEST_TIMEOUT).map_err(|e| (ASKING, e)));
+        log.end = ends.map_err(|failed| lost(member, failed))?.iter().map(|(_, end)| *end).fold(log.end, i64::max);
+    }
     let facts = Facts {
         store: store.meta(),
         commit: log.commit,
@@ -119,7 +125,13 @@ fn open<W: World>(world: &W, number: i32) -> Result<Store<W::Entries>, StoreErro
 /// How long Kafka is asked again while a coordinator or a leader moves.
 const PERSISTENCE: Duration = Duration::from_secs(60);
 
+const ASKING: &str = "asking for the log's offsets";
+
 type Asked<T> = Result<T, (&'static str, Failure)>;
+
+fn lost(member: &str, (doing, failure): (&'static str, Failure)) -> WorkerError {
+    WorkerError::Kafka { member: member.to_owned(), doing, detail: failure.detail }
+}
 
 fn persist<W: World, T>(world: &W, mut ask: impl FnMut() -> Asked<T>) -> Asked<T> {
     let begun = world.elapsed();
@@ -143,11 +155,10 @@ fn read_logs<W: World>(world: &W, group: &W::Group, numbers: &[i32]) -> Asked<BT
         let metadata = metadata.as_deref().and_then(CommitMetadata::parse);
         logs.entry(number).or_default().commit = Some(Commit { offset, metadata });
     }
-    const DOING: &str = "asking for the log's offsets";
-    for (number, offset) in world.log_starts(numbers, REQUEST_TIMEOUT).map_err(|e| (DOING, e))? {
+    for (number, offset) in world.log_starts(numbers, REQUEST_TIMEOUT).map_err(|e| (ASKING, e))? {
         logs.entry(number).or_default().start = offset;
     }
-    for (number, offset) in world.log_ends(numbers, REQUEST_TIMEOUT).map_err(|e| (DOING, e))? {
+    for (number, offset) in world.log_ends(numbers, REQUEST_TIMEOUT).map_err(|e| (ASKING, e))? {
         logs.entry(number).or_default().end = offset;
     }
     Ok(logs)

@@ -72,10 +72,10 @@ impl Planted {
         (Self::SwapUnrecorded, 1),
         (Self::CommitOfExpelled, 165),
         (Self::ClockBeyondCommit, 1),
-        (Self::AwaitedSkipped, 1),
-        (Self::UnknownBuried, 1),
-        (Self::MarkersBeyondHold, 1),
-        (Self::RestKept, 1),
+        (Self::AwaitedSkipped, 4),
+        (Self::UnknownBuried, 4),
+        (Self::MarkersBeyondHold, 7),
+        (Self::RestKept, 17),
     ];
 }
 
