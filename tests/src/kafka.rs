@@ -320,6 +320,11 @@ impl Tables {
         self.rows.len() - self.moments()
     }
 
+    /// Their digest, as `motmot digest` prints it.
+    pub fn digest(&self) -> String {
+        self.digest.digest().to_string()
+    }
+
     /// Compares to the byte, and by the digest.
     ///
     /// # Panics

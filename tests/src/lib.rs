@@ -1,6 +1,7 @@
 //! Shared support of the tests.
 
 pub mod desk;
+pub mod gate;
 pub mod http;
 pub mod kafka;
 pub mod moments;

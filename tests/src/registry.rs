@@ -71,6 +71,11 @@ impl Apicurio {
         self.process.take().as_mut().map(Process::kill);
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How to reach it.
     pub fn config(&self) -> RegistryConfig {
         RegistryConfig::new(format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port))

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use openssl::pkcs12::{ParsedPkcs12_2, Pkcs12};
+use openssl::symm::Cipher;
+
 use crate::process::{self, Process};
 
 /// A JVM on a busy machine takes its time.
@@ -15,7 +18,7 @@ pub const USER: &str = "motmot";
 pub const PASSWORD: &str = "Xyzzy-plugh-7";
 const STORE_PASSWORD: &str = "changeit";
 
-/// A broker with four doors.
+/// A broker with five doors.
 #[derive(Debug)]
 pub struct SecureBroker {
     /// Without TLS or password, for the test itself.
@@ -26,8 +29,12 @@ pub struct SecureBroker {
     pub by_number: String,
     /// SASL over TLS with a certificate that is out of date.
     pub expired: String,
+    /// TLS, and whoever comes in must have a certificate; no password.
+    pub mutual: String,
     /// What the certificates are signed by: (the good one's, the expired one's).
     pub authorities: (PathBuf, PathBuf),
+    /// The certificate and the key of whoever may come in by the mutual door; the key's password is [`PASSWORD`].
+    pub client: (PathBuf, PathBuf),
     process: Process,
 }
 
@@ -45,9 +52,13 @@ impl SecureBroker {
             return None;
         };
         let authorities = (certificate(folder, "good", "-1d"), certificate(folder, "expired", "-30d"));
-        let [open, secure, expired, controller] = [(); 4].map(|()| process::free_port());
+        let client = (certificate(folder, "client", "-1d"), folder.join("client.key"));
+        let key = identity(folder, "client").pkey.unwrap();
+        let key = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).unwrap();
+        std::fs::write(&client.1, key).unwrap();
+        let [open, secure, expired, mutual, controller] = [(); 5].map(|()| process::free_port());
         let properties = folder.join("server.properties");
-        std::fs::write(&properties, configuration(folder, [open, secure, expired, controller])).unwrap();
+        std::fs::write(&properties, configuration(folder, [open, secure, expired, mutual, controller])).unwrap();
         let java = ["-Xmx512m", "-XX:+UseSerialGC", "-cp"].map(str::to_owned);
         let java = [java.as_slice(), &[format!("{}/*", jars.display())]].concat();
         let mut format = Command::new("java");
@@ -64,8 +75,8 @@ impl SecureBroker {
             std::fs::read_to_string(&log).unwrap_or_default().contains("Kafka Server started").then_some(())
         });
         let [open, by_number] = [open, secure].map(|port| format!("127.0.0.1:{port}"));
-        let [secure, expired] = [secure, expired].map(|port| format!("localhost:{port}"));
-        Some(Self { open, secure, by_number, expired, authorities, process })
+        let [secure, expired, mutual] = [secure, expired, mutual].map(|port| format!("localhost:{port}"));
+        Some(Self { open, secure, by_number, expired, mutual, authorities, client, process })
     }
 
     /// What it has said so far.
@@ -75,7 +86,10 @@ impl SecureBroker {
 }
 
 /// Makes a key and its certificate for `localhost`, good for ten days from `start`; gives the certificate in PEM.
-fn certificate(folder: &Path, name: &str, start: &str) -> PathBuf {
+///
+/// # Panics
+/// When `keytool` does not make it.
+pub fn certificate(folder: &Path, name: &str, start: &str) -> PathBuf {
     let keytool = |arguments: &[&str]| {
         let mut command = Command::new("keytool");
         command
@@ -92,16 +106,25 @@ fn certificate(folder: &Path, name: &str, start: &str) -> PathBuf {
     pem
 }
 
-fn configuration(folder: &Path, [open, secure, expired, controller]: [u16; 4]) -> String {
+/// The key and the certificate that [`certificate`] made under this name.
+///
+/// # Panics
+/// When it made none.
+pub fn identity(folder: &Path, name: &str) -> ParsedPkcs12_2 {
+    let store = std::fs::read(folder.join(format!("{name}.p12"))).unwrap();
+    Pkcs12::from_der(&store).unwrap().parse2(STORE_PASSWORD).unwrap()
+}
+
+fn configuration(folder: &Path, [open, secure, expired, mutual, controller]: [u16; 5]) -> String {
     let folder = folder.display();
     let mut text = format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=OPEN://127.0.0.1:{open},SECURE://127.0.0.1:{secure},EXPIRED://127.0.0.1:{expired},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=OPEN://127.0.0.1:{open},SECURE://localhost:{secure},EXPIRED://localhost:{expired}
-listener.security.protocol.map=OPEN:PLAINTEXT,SECURE:SASL_SSL,EXPIRED:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=OPEN://127.0.0.1:{open},SECURE://127.0.0.1:{secure},EXPIRED://127.0.0.1:{expired},MUTUAL://127.0.0.1:{mutual},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=OPEN://127.0.0.1:{open},SECURE://localhost:{secure},EXPIRED://localhost:{expired},MUTUAL://localhost:{mutual}
+listener.security.protocol.map=OPEN:PLAINTEXT,SECURE:SASL_SSL,EXPIRED:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=OPEN
 log.dirs={folder}/data
 offsets.topic.replication.factor=1
@@ -111,6 +134,12 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+listener.name.mutual.ssl.keystore.type=PKCS12
+listener.name.mutual.ssl.keystore.location={folder}/good.p12
+listener.name.mutual.ssl.keystore.password={STORE_PASSWORD}
+listener.name.mutual.ssl.truststore.type=PEM
+listener.name.mutual.ssl.truststore.location={folder}/client.pem
+listener.name.mutual.ssl.client.auth=required
 "
     );
     let login = "org.apache.kafka.common.security";

@@ -76,6 +76,33 @@ fn each_mechanism_comes_in_and_each_mistake_is_named() {
 }
 
 #[test]
+fn a_broker_that_asks_for_a_certificate_is_shown_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(broker) = SecureBroker::start(folder.path()) else { return };
+    let knock = |certificate: Option<&Path>, password: &str| {
+        let mut command = Command::new(process::motmot());
+        let mut set = |key: &str, value: &str| _ = command.args(["--set", &format!("kafka.{key}={value}")]);
+        set("brokers", &broker.mutual);
+        set("security_protocol", "ssl");
+        set("ssl_ca_file", &broker.authorities.0.display().to_string());
+        if let Some(certificate) = certificate {
+            set("ssl_certificate_file", &certificate.display().to_string());
+            set("ssl_key_file", &broker.client.1.display().to_string());
+        }
+        let said = command.arg("topics").env("MOTMOT_KAFKA__SSL_KEY_PASSWORD", password).output().unwrap();
+        String::from_utf8([said.stdout, said.stderr].concat()).unwrap()
+    };
+    let words = knock(Some(&broker.client.0), PASSWORD);
+    assert!(words.contains("motmot topics --create"), "{words}");
+    let without = knock(None, "");
+    assert!(without.contains("kafka.ssl_certificate_file") && !without.contains("motmot topics --create"), "{without}");
+    let wrong = knock(Some(&broker.client.0), "wrong-7");
+    assert!(wrong.contains("kafka.ssl_key_password_file") && !wrong.contains("wrong-7"), "{wrong}");
+    let others = knock(Some(&broker.authorities.0), PASSWORD);
+    assert!(others.contains("kafka.ssl_key_file"), "{others}");
+}
+
+#[test]
 fn oauthbearer_has_its_token_from_the_endpoint() {
     let folder = tempfile::tempdir().unwrap();
     let Some(broker) = SecureBroker::start(folder.path()) else { return };

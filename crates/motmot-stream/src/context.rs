@@ -83,6 +83,9 @@ fn reason(facility: &str, message: &str) -> Option<Reason> {
     let words = message.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(message, |(_, words)| words);
     let mend = match facility {
         "OIDC" => Some(". Check kafka.oauth_token_url, kafka.oauth_client_id and kafka.oauth_client_secret_file"),
+        "FAIL" if words.contains("certificate required") => {
+            Some(". The brokers ask for a certificate of ours: kafka.ssl_certificate_file and kafka.ssl_key_file")
+        }
         "FAIL" if words.contains("SSL handshake failed") => Some(
             ". Check kafka.ssl_ca_file, and that kafka.brokers names the brokers as their certificates do, which must be in date",
         ),
