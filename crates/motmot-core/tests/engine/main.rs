@@ -5,6 +5,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)] // a test that panics has failed, as it should
 
+mod damaged_rows;
 mod evictions;
 mod mechanisms;
 mod oracle;
