@@ -161,6 +161,12 @@ fn failure(error: &ureq::Error) -> Failure {
     let detail = match kind {
         Kind::Timeout => format!("no answer in time ({error})"),
         Kind::Nonsense => format!("its answer is no HTTP ({error}); is registry.url right?"),
+        // Only OpenSSL's words tell.
+        _ if error.to_string().contains("certificate") => {
+            format!(
+                "{error}. Check registry.ca_file, and that registry.url names the server as its certificate does, which must be in date"
+            )
+        }
         _ => format!("{error}"),
     };
     Failure { kind, detail }
