@@ -54,8 +54,8 @@ impl Http {
         Ok(Self { agent, urls: config.urls.clone(), credentials: config.credentials.clone(), good: AtomicUsize::new(0) })
     }
 
-    /// Asks, and reads the answer by `read`. A server that fails is followed by the next; `believe` tells an answer for which the others
-    /// need not be asked: one of several servers may not have heard yet of what another knows.
+    /// Asks, and reads the answer by `read`. A server that fails is followed by the next. An answer that `believe` does not take must be that
+    /// of all servers: one may not have heard yet of what another knows, also of what one knows that does not answer now.
     pub(crate) fn ask<T>(
         &self,
         path: &str,
@@ -64,26 +64,31 @@ impl Http {
         believe: impl Fn(&T) -> bool,
     ) -> Result<T, Failure> {
         let (first, count) = (self.good.load(Ordering::Relaxed), self.urls.len());
-        let (mut answered, mut failed) = (None, None);
+        let (mut doubted, mut failed) = (None, None);
         for position in (0..count).map(|step| (first + step) % count) {
             let Some(url) = self.urls.get(position) else { continue };
             let asked = self.exchange(url, path, body).and_then(|response| read(&response));
             match asked {
                 Ok(answer) => {
                     self.good.store(position, Ordering::Relaxed);
-                    let is_enough = believe(&answer);
-                    answered = Some(answer);
-                    if is_enough {
-                        break;
+                    if believe(&answer) {
+                        return Ok(answer);
                     }
+                    doubted = Some(answer);
                 }
                 Err(Failure { kind, detail }) => {
                     failed.get_or_insert(Failure { kind, detail: format!("{url}: {detail}") });
                 }
             }
         }
-        let nobody = || Failure { kind: Kind::Unreachable, detail: "registry.url names no server".to_owned() };
-        answered.ok_or_else(|| failed.unwrap_or_else(nobody))
+        match (doubted, failed) {
+            (Some(answer), None) => Ok(answer),
+            (Some(_), Some(Failure { kind, detail })) => {
+                Err(Failure { kind, detail: format!("{detail} (another of its servers does not have it, which may lag behind)") })
+            }
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Err(Failure { kind: Kind::Unreachable, detail: "registry.url names no server".to_owned() }),
+        }
     }
 
     fn exchange(&self, url: &str, path: &str, body: Option<&str>) -> Result<Response, Failure> {

@@ -21,8 +21,13 @@ impl Metrics {
         for kind in Kind::ALL {
             failures.with_label_values(&[kind.label()]);
         }
+        let up = IntGauge::new(
+            "motmot_registry_up",
+            "0: the schema registry did not answer the last question; 1: it did, or was asked none yet",
+        )?;
+        up.set(1);
         Ok(Self {
-            up: IntGauge::new("motmot_registry_up", "1: the schema registry answered the last question; 0: it did not")?,
+            up,
             requests: IntCounter::new("motmot_registry_requests_total", "Questions to the schema registry")?,
             failures,
             schemas: IntGauge::new("motmot_registry_schemas", "Schemas of the registry that are known here")?,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use motmot_wire::{DecodeError, NotYet, ReadError, RecordType, SchemaError, SchemaSource, Writer, WriterSchema};
 use rustc_hash::FxHashMap;
 
-use crate::answer::No;
+use crate::answer::{No, Response};
 use crate::config::RegistryConfig;
 use crate::error::{Failure, Found, RegistryError};
 use crate::http::Http;
@@ -51,8 +51,10 @@ struct Shared {
     auto_register: bool,
     metrics: Metrics,
     state: Mutex<State>,
-    /// Somebody asks, an answer came, or it is the end.
-    changed: Condvar,
+    /// Somebody asks, or it is the end: for the thread.
+    asked: Condvar,
+    /// An answer came, or none did: for whoever waits. Apart from the other, lest those who wait wake each other.
+    answered: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -90,7 +92,7 @@ struct EndsThread(Arc<Shared>);
 impl Drop for EndsThread {
     fn drop(&mut self) {
         self.0.state().is_ended = true;
-        self.0.changed.notify_all();
+        self.0.asked.notify_one();
     }
 }
 
@@ -115,7 +117,8 @@ impl Registry {
             auto_register: config.auto_register,
             metrics: own,
             state: Mutex::default(),
-            changed: Condvar::new(),
+            asked: Condvar::new(),
+            answered: Condvar::new(),
         });
         let thread = thread::Builder::new().name("motmot-registry".to_owned());
         let asking = Arc::clone(&shared);
@@ -144,8 +147,8 @@ impl Registry {
         let versions = if self.shared.auto_register { "/versions" } else { "" };
         let path = format!("/subjects/{}{versions}", escaped(subject));
         let body = serde_json::json!({ "schema": schema }).to_string();
-        let answer =
-            self.shared.persist(|http| http.ask(&path, Some(&body), |response| response.number(), |answer| answer.is_ok()))?;
+        let is_known = |answer: &Result<u32, No>| !matches!(answer, Err(No::NotThere));
+        let answer = self.shared.persist(|http| http.ask(&path, Some(&body), Response::number, is_known))?;
         answer.map_err(|no| match no {
             No::NotThere => RegistryError::NotRegistered { subject: subject.to_owned() },
             No::Refused(detail) => RegistryError::Refused { subject: subject.to_owned(), detail },
@@ -189,8 +192,8 @@ impl SchemaSource for Registry {
                 let detail = detail.unwrap_or_else(|| "it has not answered yet".to_owned());
                 return Err(NotYet { id, detail }.into());
             }
-            self.shared.changed.notify_all();
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            self.shared.asked.notify_one();
+            state = self.shared.answered.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -274,21 +277,21 @@ impl Shared {
             match due {
                 Ok(id) => {
                     drop(state);
-                    let answer = self.asked(|http| ask_for(http, id));
+                    let answer = self.exchange(|http| ask_for(http, id));
                     state = self.state();
                     state.note(id, answer);
-                    self.changed.notify_all();
+                    self.answered.notify_all();
                 }
                 Err(next) => {
                     let pause = next.map_or(FORGOTTEN, |due| due.saturating_duration_since(Instant::now()));
-                    state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+                    state = self.asked.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
         }
     }
 
     /// Asks once, and lets log and metrics know how it went.
-    fn asked<T>(&self, ask: impl FnOnce(&Http) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn exchange<T>(&self, ask: impl FnOnce(&Http) -> Result<T, Failure>) -> Result<T, Failure> {
         self.metrics.requests.inc();
         let answer = ask(&self.http);
         let mut state = self.state();
@@ -315,7 +318,7 @@ impl Shared {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.asked(&ask) {
+            match self.exchange(&ask) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure { detail, .. }) if begun.elapsed() + pause > PATIENCE => {
                     return Err(RegistryError::Unavailable(detail));
@@ -335,9 +338,9 @@ impl Shared {
     }
 }
 
-/// One of several servers may lag behind: that there is no such schema counts only if all that answer say so.
+/// One of several servers may lag behind: that there is no such schema counts only if all of them say so.
 fn ask_for(http: &Http, id: u32) -> Result<Option<Found>, Failure> {
-    http.ask(&format!("/schemas/ids/{id}"), None, crate::answer::Response::schema, Option::is_some)
+    http.ask(&format!("/schemas/ids/{id}"), None, Response::schema, Option::is_some)
 }
 
 /// A subject in a path. Topics have only letters, digits, dots, underscores and dashes, all of which may stand there; whatever else a

@@ -198,6 +198,13 @@ fn one_of_several_servers_may_lag_behind() {
     let (behind, ahead) = (Fake::new(|_, _| not_there()), Fake::new(|_, _| schema(RecordType::Touchpoint)));
     let both = RegistryConfig { urls: vec![behind.url.clone(), ahead.url.clone()], ..behind.config() };
     assert!(client(&both, LONG).schema(1).is_ok());
+    // The one that knows does not answer: the other's no is not the registry's.
+    ahead.turn(|_, _| (503, String::new()));
+    let registry = client(&both, LONG);
+    let words = detail(&registry, 1);
+    assert!(words.contains(&ahead.url) && words.contains("503") && words.contains("lag behind"), "{words}");
+    ahead.turn(|_, _| not_there());
+    eventually("the no of both", || matches!(registry.schema(1), Err(ReadError::Dead(_))));
 }
 
 #[test]
@@ -251,12 +258,13 @@ fn metrics_say_how_it_goes() {
     let fake = Fake::new(|_, _| (503, String::new()));
     let metrics = prometheus::Registry::new();
     let registry = Registry::new(&fake.config(), LONG, Some(&metrics)).unwrap();
-    detail(&registry, 1);
     let value = |name: &str| {
         let families = metrics.gather();
         let family = families.iter().find(|family| family.name() == name).unwrap();
         family.get_metric().iter().map(|metric| metric.get_gauge().get_value() + metric.get_counter().get_value()).sum::<f64>()
     };
+    assert_eq!(value("motmot_registry_up"), 1.0, "who was not asked is not down");
+    detail(&registry, 1);
     assert_eq!((value("motmot_registry_up"), value("motmot_registry_waiting_schemas")), (0.0, 1.0));
     assert!(value("motmot_registry_failures_total") >= 1.0);
     fake.turn(|_, _| schema(RecordType::Touchpoint));
