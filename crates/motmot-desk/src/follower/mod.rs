@@ -79,9 +79,13 @@ impl Follower {
         self.state.set_trouble(None);
     }
 
-    /// Tells what is wrong: always to the counter, to the log when it is news.
+    /// Tells what is wrong with Kafka: always to the counter, to the log when it is news.
     fn note(&self, trouble: Trouble) {
         self.metrics.errors.inc();
+        self.tell(trouble);
+    }
+
+    fn tell(&self, trouble: Trouble) {
         let words = trouble.to_string();
         if self.state.set_trouble(Some(trouble)) {
             tracing::warn!("{words}");

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use motmot_wire::NotYet;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log::Logging;
@@ -121,15 +122,8 @@ impl Follower {
                 None => break,
                 Some(Ok(message)) => {
                     let before = session.rebuilding && session.progress.is_before_aim(message.partition(), message.offset());
-                    // Nobody knows what it is, and a page may hang on it: wait, rather than go on without it.
                     while let Err(not_yet) = self.record(&message, before) {
-                        self.note(Trouble::NoSchema {
-                            topic: session.topic.clone(),
-                            partition: message.partition(),
-                            offset: message.offset(),
-                            detail: not_yet.to_string(),
-                        });
-                        self.wait(RETRY);
+                        self.await_schema(session, &message, &not_yet);
                         if self.state.stopping() || self.state.has_strategy() {
                             return Ok(()); // either ends the session
                         }
@@ -144,6 +138,16 @@ impl Follower {
         self.metrics.lag.set(session.progress.lag());
         self.metrics.partitions.set(i64::try_from(session.progress.count()).unwrap_or(i64::MAX));
         Ok(())
+    }
+
+    /// Waits a while for the schema of a record: nobody knows what it is, and a page may hang on it.
+    fn await_schema(&mut self, session: &Session, message: &BorrowedMessage<'_>, not_yet: &NotYet) {
+        let (partition, offset) = (message.partition(), message.offset());
+        self.tell(Trouble::NoSchema { topic: session.topic.clone(), partition, offset, detail: not_yet.to_string() });
+        if !session.held {
+            self.publish(); // what came before it must not wait with it
+        }
+        self.wait(RETRY);
     }
 
     /// Which errors end the session, and which only want patience. Whether the brokers are there, the probe finds out.
