@@ -29,6 +29,10 @@ const SECRET: [(&str, &str, &str); 3] = [
 /// librdkafka's properties: the user's own, and what the first-class settings say.
 pub(super) fn properties(config: &Config) -> anyhow::Result<BTreeMap<String, String>> {
     let mut properties = config.kafka_properties();
+    // The library has two names for it, and which of them would win is chance.
+    if let Some(mechanism) = properties.remove("sasl.mechanisms") {
+        properties.insert("sasl.mechanism".to_owned(), mechanism);
+    }
     let mut mistakes = Vec::new();
     let mut set = |key: &str, property: &str, value: String| {
         if properties.insert(property.to_owned(), value).is_some() {
@@ -101,19 +105,13 @@ fn missing(config: &Config, protocol: &str, mechanism: &str, properties: &BTreeM
         mistakes.push("kafka.ssl_certificate_file and kafka.ssl_key_file belong together, and one of them is not set".to_owned());
     }
     // Whoever sets a password or a certificate means to use it: in the clear, or to nobody, it must not go silently.
-    let raw = properties.get("security.protocol").map_or(protocol, String::as_str).to_lowercase();
-    let unused = |part: &str| {
-        SECRET
-            .iter()
-            .map(|(key, ..)| *key)
-            .chain(PLAIN.iter().map(|(key, _)| *key))
-            .find(|key| key.contains(part) && !config.text(key).is_empty())
-    };
-    if let Some(key) = unused(".sasl_").or_else(|| unused(".oauth_")).filter(|_| !raw.starts_with("sasl_")) {
-        mistakes.push(format!("{key} is set, and kafka.security_protocol is {raw}: set it to sasl_ssl (or sasl_plaintext)"));
+    let keys = SECRET.iter().flat_map(|(key, file, _)| [*key, *file]).chain(PLAIN.iter().map(|(key, _)| *key));
+    let unused = |part: &str| keys.clone().find(|key| key.contains(part) && !config.text(key).is_empty());
+    if let Some(key) = unused(".sasl_").or_else(|| unused(".oauth_")).filter(|_| !protocol.starts_with("sasl_")) {
+        mistakes.push(format!("{key} is set, and kafka.security_protocol is {protocol}: set it to sasl_ssl (or sasl_plaintext)"));
     }
-    if let Some(key) = unused(".ssl_").filter(|_| !raw.ends_with("ssl")) {
-        mistakes.push(format!("{key} is set, and kafka.security_protocol is {raw}: set it to ssl or sasl_ssl"));
+    if let Some(key) = unused(".ssl_").filter(|_| !protocol.ends_with("ssl")) {
+        mistakes.push(format!("{key} is set, and kafka.security_protocol is {protocol}: set it to ssl or sasl_ssl"));
     }
     mistakes
 }

@@ -179,7 +179,7 @@ pub(super) const OWN_PROPERTIES: &[(&str, &str)] = &[
 pub(crate) fn is_secret(key: &str) -> bool {
     const SECRETS: [&str; 5] =
         ["kafka.ssl_key_password", "kafka.sasl_password", "kafka.oauth_client_secret", "registry.password", "registry.token"];
-    const MARKS: [&str; 7] = ["password", "secret", "token", "key.pem", "jaas", "credential", "oauthbearer.config"];
+    const MARKS: [&str; 8] = ["password", "passphrase", "secret", "token", "key.pem", "jaas", "credential", "oauthbearer.config"];
     SECRETS.contains(&key) || key.strip_prefix(PROPERTIES).is_some_and(|name| MARKS.iter().any(|mark| name.contains(mark)))
 }
 

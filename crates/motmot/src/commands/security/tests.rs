@@ -20,6 +20,10 @@ fn what_is_missing_or_contradicts_is_named() {
     check_mistake(&[sasl, "kafka.sasl_username=ada"], "kafka.sasl_password_file (or the variable");
     check_mistake(&[sasl, "kafka.sasl_mechanism=OAUTHBEARER"], "kafka.oauth_token_url is not set");
     check_mistake(&["kafka.sasl_password=hunter2"], "set it to sasl_ssl");
+    check_mistake(&["kafka.sasl_password_file=Cargo.toml"], "kafka.sasl_password_file is set");
+    let raw = "kafka.properties.security.protocol=sasl_ssl";
+    check_mistake(&[raw, "kafka.sasl_username=ada"], "kafka.security_protocol is plaintext: set it to sasl_ssl");
+    check_mistake(&[sasl, "kafka.properties.sasl.mechanisms=PLAIN"], "kafka.properties.sasl.mechanism are both set");
     check_mistake(&["kafka.ssl_key_file=Cargo.toml", "kafka.security_protocol=ssl"], "belong together");
     check_mistake(
         &["kafka.ssl_ca_file=nowhere.pem", "kafka.security_protocol=ssl"],
