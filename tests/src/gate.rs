@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use openssl::ssl::{SslAcceptor, SslMethod};
 
-use crate::secure;
+use crate::secure::Identity;
 
 /// Who may pass.
 pub const USER: &str = "ada";
@@ -33,11 +33,10 @@ impl Gate {
     /// # Panics
     /// When there is no port, or no certificate can be made.
     pub fn before(port: u16, folder: &Path) -> Self {
-        let authority = secure::certificate(folder, "gate", "-1d");
-        let identity = secure::identity(folder, "gate");
+        let identity = Identity::new(folder, "gate", 1);
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
-        acceptor.set_private_key(&identity.pkey.unwrap()).unwrap();
-        acceptor.set_certificate(&identity.cert.unwrap()).unwrap();
+        acceptor.set_private_key(&identity.key).unwrap();
+        acceptor.set_certificate(&identity.certificate).unwrap();
         let (acceptor, listener) = (Arc::new(acceptor.build()), TcpListener::bind("127.0.0.1:0").unwrap());
         let own = listener.local_addr().unwrap().port();
         thread::spawn(move || {
@@ -47,7 +46,7 @@ impl Gate {
                 thread::spawn(move || acceptor.accept(stream).ok().and_then(|stream| pass(stream, port).ok()));
             }
         });
-        Self { port: own, authority }
+        Self { port: own, authority: identity.file }
     }
 }
 

@@ -3,11 +3,22 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::thread;
 use std::time::Duration;
 
-use openssl::pkcs12::{ParsedPkcs12_2, Pkcs12};
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
 use openssl::symm::Cipher;
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{X509, X509Name};
+use tempfile::TempDir;
 
+use crate::kafka::now_ms;
 use crate::process::{self, Process};
 
 /// A JVM on a busy machine takes its time.
@@ -16,7 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub const USER: &str = "motmot";
 /// Its password, by every mechanism.
 pub const PASSWORD: &str = "Xyzzy-plugh-7";
-const STORE_PASSWORD: &str = "changeit";
 
 /// A broker with five doors.
 #[derive(Debug)]
@@ -36,14 +46,35 @@ pub struct SecureBroker {
     /// The certificate and the key of whoever may come in by the mutual door; the key's password is [`PASSWORD`].
     pub client: (PathBuf, PathBuf),
     process: Process,
+    _folder: TempDir,
 }
 
 impl SecureBroker {
-    /// Starts it in `folder`; none: Kafka's jars are not here, which was said.
+    /// Starts it, or takes the one that another test of this process has; it ends with the last who has it. None: Kafka's jars are not here,
+    /// which was said.
     ///
     /// # Panics
     /// When it does not start, and in CI when there are no jars.
-    pub fn start(folder: &Path) -> Option<Self> {
+    pub fn shared() -> Option<Arc<Self>> {
+        static RUNNING: Mutex<Weak<SecureBroker>> = Mutex::new(Weak::new());
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(broker) = running.upgrade() {
+            return Some(broker);
+        }
+        // A program ends with the thread that started it, and a test's own thread ends with the test.
+        let (sender, started) = mpsc::channel();
+        thread::spawn(move || {
+            sender.send(Self::start()).unwrap();
+            loop {
+                thread::park();
+            }
+        });
+        let broker = Arc::new(started.recv().unwrap()?);
+        *running = Arc::downgrade(&broker);
+        Some(broker)
+    }
+
+    fn start() -> Option<Self> {
         let cache = std::env::var_os("MOTMOT_CACHE").map(PathBuf::from);
         let entries = cache.and_then(|cache| std::fs::read_dir(cache).ok()).into_iter().flatten();
         let mut folders = entries.map(|entry| entry.unwrap().path().join("libs"));
@@ -51,10 +82,16 @@ impl SecureBroker {
             process::skip("MOTMOT_CACHE has no Kafka. `deploy/local/setup test` brings it, `make test` finds it");
             return None;
         };
-        let authorities = (certificate(folder, "good", "-1d"), certificate(folder, "expired", "-30d"));
-        let client = (certificate(folder, "client", "-1d"), folder.join("client.key"));
-        let key = identity(folder, "client").pkey.unwrap();
-        let key = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).unwrap();
+        let own = tempfile::tempdir().unwrap();
+        let folder = own.path();
+        let identities = [("good", 1), ("expired", 30), ("client", 1)].map(|(name, age)| Identity::new(folder, name, age));
+        let [good, expired, client] = &identities;
+        for identity in [good, expired] {
+            std::fs::write(identity.file.with_extension("store"), identity.store()).unwrap();
+        }
+        let authorities = (good.file.clone(), expired.file.clone());
+        let key = client.key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).unwrap();
+        let client = (client.file.clone(), folder.join("client.key"));
         std::fs::write(&client.1, key).unwrap();
         let [open, secure, expired, mutual, controller] = [(); 5].map(|()| process::free_port());
         let properties = folder.join("server.properties");
@@ -76,7 +113,7 @@ impl SecureBroker {
         });
         let [open, by_number] = [open, secure].map(|port| format!("127.0.0.1:{port}"));
         let [secure, expired, mutual] = [secure, expired, mutual].map(|port| format!("localhost:{port}"));
-        Some(Self { open, secure, by_number, expired, mutual, authorities, client, process })
+        Some(Self { open, secure, by_number, expired, mutual, authorities, client, process, _folder: own })
     }
 
     /// What it has said so far.
@@ -85,34 +122,53 @@ impl SecureBroker {
     }
 }
 
-/// Makes a key and its certificate for `localhost`, good for ten days from `start`; gives the certificate in PEM.
-///
-/// # Panics
-/// When `keytool` does not make it.
-pub fn certificate(folder: &Path, name: &str, start: &str) -> PathBuf {
-    let keytool = |arguments: &[&str]| {
-        let mut command = Command::new("keytool");
-        command
-            .args(arguments)
-            .args(["-alias", name, "-storepass", STORE_PASSWORD, "-keystore"])
-            .arg(folder.join(format!("{name}.p12")));
-        let made = command.output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
-    };
-    let subject = ["-dname", "CN=localhost", "-ext", "SAN=dns:localhost", "-startdate", start, "-validity", "10"];
-    keytool(&[&["-genkeypair", "-keyalg", "EC", "-storetype", "PKCS12"], subject.as_slice()].concat());
-    let pem = folder.join(format!("{name}.pem"));
-    keytool(&["-exportcert", "-rfc", "-file", &pem.display().to_string()]);
-    pem
+/// A key and its certificate for `localhost`, signed by itself.
+#[derive(Debug)]
+pub struct Identity {
+    /// The key.
+    pub key: PKey<Private>,
+    /// The certificate.
+    pub certificate: X509,
+    /// The certificate in PEM.
+    pub file: PathBuf,
 }
 
-/// The key and the certificate that [`certificate`] made under this name.
-///
-/// # Panics
-/// When it made none.
-pub fn identity(folder: &Path, name: &str) -> ParsedPkcs12_2 {
-    let store = std::fs::read(folder.join(format!("{name}.p12"))).unwrap();
-    Pkcs12::from_der(&store).unwrap().parse2(STORE_PASSWORD).unwrap()
+impl Identity {
+    /// Makes one that is good for ten days, of which `age` are over; the certificate goes to `NAME.pem` in `folder`.
+    ///
+    /// # Panics
+    /// When OpenSSL does not make it.
+    pub fn new(folder: &Path, name: &str, age: i64) -> Self {
+        const DAY: i64 = 86_400;
+        let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
+        let mut subject = X509Name::builder().unwrap();
+        subject.append_entry_by_nid(Nid::COMMONNAME, "localhost").unwrap();
+        let subject = subject.build();
+        let begin = now_ms() / 1_000 - age * DAY;
+        let mut serial = BigNum::new().unwrap();
+        serial.rand(128, MsbOption::MAYBE_ZERO, false).unwrap();
+        let mut made = X509::builder().unwrap();
+        made.set_version(2).unwrap();
+        made.set_serial_number(&serial.to_asn1_integer().unwrap()).unwrap();
+        made.set_subject_name(&subject).unwrap();
+        made.set_issuer_name(&subject).unwrap();
+        made.set_not_before(&Asn1Time::from_unix(begin).unwrap()).unwrap();
+        made.set_not_after(&Asn1Time::from_unix(begin + 10 * DAY).unwrap()).unwrap();
+        made.set_pubkey(&key).unwrap();
+        made.append_extension(BasicConstraints::new().ca().build().unwrap()).unwrap();
+        let host = SubjectAlternativeName::new().dns("localhost").build(&made.x509v3_context(None, None)).unwrap();
+        made.append_extension(host).unwrap();
+        made.sign(&key, MessageDigest::sha256()).unwrap();
+        let (certificate, file) = (made.build(), folder.join(format!("{name}.pem")));
+        std::fs::write(&file, certificate.to_pem().unwrap()).unwrap();
+        Self { key, certificate, file }
+    }
+
+    /// Key and certificate as Kafka wants them in one file.
+    fn store(&self) -> Vec<u8> {
+        [self.key.private_key_to_pem_pkcs8().unwrap(), self.certificate.to_pem().unwrap()].concat()
+    }
 }
 
 fn configuration(folder: &Path, [open, secure, expired, mutual, controller]: [u16; 5]) -> String {
@@ -134,9 +190,8 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
-listener.name.mutual.ssl.keystore.type=PKCS12
-listener.name.mutual.ssl.keystore.location={folder}/good.p12
-listener.name.mutual.ssl.keystore.password={STORE_PASSWORD}
+listener.name.mutual.ssl.keystore.type=PEM
+listener.name.mutual.ssl.keystore.location={folder}/good.store
 listener.name.mutual.ssl.truststore.type=PEM
 listener.name.mutual.ssl.truststore.location={folder}/client.pem
 listener.name.mutual.ssl.client.auth=required
@@ -146,9 +201,8 @@ listener.name.mutual.ssl.client.auth=required
     for (listener, store) in [("secure", "good"), ("expired", "expired")] {
         let of = format!("listener.name.{listener}");
         text += &format!(
-            "{of}.ssl.keystore.type=PKCS12
-{of}.ssl.keystore.location={folder}/{store}.p12
-{of}.ssl.keystore.password={STORE_PASSWORD}
+            "{of}.ssl.keystore.type=PEM
+{of}.ssl.keystore.location={folder}/{store}.store
 {of}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
 {of}.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
 {of}.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;

@@ -14,7 +14,8 @@ use motmot_tests::gate::{self, Gate};
 use motmot_tests::kafka::{self, Bench, now_ms, wait_for};
 use motmot_tests::process::motmot;
 use motmot_tests::registry::Apicurio;
-use motmot_tests::{secure, service};
+use motmot_tests::secure::Identity;
+use motmot_tests::service;
 use motmot_wire::{Reader, RecordType};
 
 /// What a command is told of the registry.
@@ -130,7 +131,7 @@ fn who_is_kept_out_is_told_why() {
     let bench = Bench::new(&broker, "kept-out", 1);
     // Nobody needs to be behind this door: who may not pass does not get there.
     let gate = Gate::before(1, folder.path());
-    let other = secure::certificate(folder.path(), "other", "-1d");
+    let other = Identity::new(folder.path(), "other", 1).file;
     let file = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).unwrap();
         folder.path().join(name)
