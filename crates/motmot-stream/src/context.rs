@@ -83,8 +83,9 @@ fn reason(facility: &str, message: &str) -> Option<Reason> {
     let words = message.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(message, |(_, words)| words);
     let mend = match facility {
         "OIDC" => Some(". Check kafka.oauth_token_url, kafka.oauth_client_id and kafka.oauth_client_secret_file"),
-        "FAIL" if words.contains("certificate required") => {
-            Some(". The brokers ask for a certificate of ours: kafka.ssl_certificate_file and kafka.ssl_key_file")
+        // The broker's complaint, which depends on its TLS: bad certificate, certificate required, unknown ca.
+        "FAIL" if words.contains(" alert ") && (words.contains("certificate") || words.contains("unknown ca")) => {
+            Some(". The brokers ask for a certificate of ours that they trust: kafka.ssl_certificate_file and kafka.ssl_key_file")
         }
         "FAIL" if words.contains("SSL handshake failed") => Some(
             ". Check kafka.ssl_ca_file, and that kafka.brokers names the brokers as their certificates do, which must be in date",
@@ -138,6 +139,9 @@ mod tests {
         let told = Some(("a:1: SASL authentication error: Invalid username or password", "kafka.sasl_password_file"));
         check(&[login], told);
         check(&[login, ("FAIL", "[thrd:a]: a:1: Disconnected")], told);
+        for alert in ["SSL routines::sslv3 alert bad certificate", "SSL routines::tlsv13 alert certificate required"] {
+            check(&[("FAIL", alert)], Some((alert, "kafka.ssl_certificate_file")));
+        }
         check(&[("FAIL", "a:1: SSL handshake failed: x")], Some(("a:1: SSL handshake failed: x", "kafka.ssl_ca_file")));
     }
 }
