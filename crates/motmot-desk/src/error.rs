@@ -14,7 +14,7 @@ pub(crate) fn refused(error: &KafkaError) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
     /// A librdkafka property was refused.
-    #[error("the desk's Kafka consumer cannot be made: {0}; look at the Kafka properties in the configuration")]
+    #[error("the desk's Kafka consumer cannot be made: {0}; look at the section [kafka] of the configuration")]
     Consumer(String),
     /// A metric's name is taken, or a label value cannot be one.
     #[error("the desk's metrics cannot be registered: {0}; is there another desk in this process?")]

@@ -4,19 +4,30 @@ use motmot_core::engine::BoxError;
 use motmot_store::StoreError;
 use rdkafka::error::KafkaError;
 
-/// What the library says of a property that it refuses, without the property's value: it may be a password.
+/// What the library says of a configuration that it refuses, and what mends it; without a property's value: it may be a password.
 fn refused(error: &KafkaError) -> String {
-    match error {
+    let words = match error {
         KafkaError::ClientConfig(_, description, property, _) => format!("{description} ({property})"),
         other => other.to_string(),
-    }
+    };
+    let is_about = |what: &str| words.contains(what);
+    let mend = if is_about("ssl.key.location") || is_about("private key") {
+        "Check kafka.ssl_key_file, its password in kafka.ssl_key_password_file, and that kafka.ssl_certificate_file belongs to it"
+    } else if is_about("ssl.certificate.location") {
+        "Check kafka.ssl_certificate_file: it should be a certificate (PEM)"
+    } else if is_about("ssl.ca.location") {
+        "Check kafka.ssl_ca_file: it should hold certificates (PEM)"
+    } else {
+        "Check `kafka.properties`"
+    };
+    format!("{words}. {mend}")
 }
 
 /// Why a worker does not start, or ends.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// librdkafka refuses the configuration.
-    #[error("Kafka's client does not accept the configuration: {}. Check `kafka.properties`", refused(.0))]
+    #[error("Kafka's client does not accept the configuration: {}", refused(.0))]
     ClientConfig(KafkaError),
     /// No broker answers.
     #[error("no broker answers at {brokers}: {detail}. Check `kafka.brokers`, the network, and whether the broker runs")]
