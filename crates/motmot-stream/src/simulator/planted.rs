@@ -68,14 +68,14 @@ impl Planted {
         (Self::StormForgotten, 2394),
         (Self::MarkersNotPassed, 1),
         (Self::FoldedTwice, 3),
-        (Self::TickAfterEnd, 40),
+        (Self::TickAfterEnd, 26),
         (Self::SwapUnrecorded, 1),
-        (Self::CommitOfExpelled, 165),
+        (Self::CommitOfExpelled, 17),
         (Self::ClockBeyondCommit, 1),
         (Self::AwaitedSkipped, 4),
         (Self::UnknownBuried, 4),
         (Self::MarkersBeyondHold, 7),
-        (Self::RestKept, 17),
+        (Self::RestKept, 22),
     ];
 }
 
