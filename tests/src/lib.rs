@@ -1,9 +1,11 @@
 //! Shared support of the tests.
 
+pub mod admin;
 pub mod desk;
 pub mod http;
 pub mod kafka;
 pub mod moments;
 pub mod process;
 pub mod prometheus;
+pub mod s3;
 pub mod service;

@@ -47,6 +47,8 @@ pub struct Meta {
     pub topic_id: String,
     /// How many partitions the input topic had.
     pub partitions: i32,
+    /// The offset of the first record that was folded: the state is that of the log from here on.
+    pub origin: i64,
     /// The offset of the first record that is not folded.
     pub offset: i64,
     /// The clock and the stream time.
@@ -58,13 +60,14 @@ pub struct Meta {
 }
 
 /// The format of this version. It is the first byte of the entry, so that every later version can read that much.
-pub(crate) const FORMAT: u8 = 2;
+pub(crate) const FORMAT: u8 = 3;
 
 impl Meta {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![FORMAT];
         out.put_text(&self.topic_id);
         out.put_i64(i64::from(self.partitions));
+        out.put_i64(self.origin);
         out.put_i64(self.offset);
         out.put_i64(self.position.now.as_millis());
         out.put_i64(self.position.stream_time.as_millis());
@@ -83,12 +86,13 @@ impl Meta {
         }
         let topic_id = from.text()?.to_owned();
         let partitions = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
+        let origin = from.i64()?;
         let offset = from.i64()?;
         let now = Timestamp::from_millis(from.i64()?);
         let stream_time = Timestamp::from_millis(from.i64()?);
         let strategy = StrategyId { rules: from.u64()?, text: from.u64()? };
         let swaps = from.u64()?;
-        Ok(Ok(Self { topic_id, partitions, offset, position: Position { now, stream_time }, strategy, swaps }))
+        Ok(Ok(Self { topic_id, partitions, origin, offset, position: Position { now, stream_time }, strategy, swaps }))
     }
 }
 
@@ -100,7 +104,7 @@ mod tests {
     fn round_trip() {
         let position = Position { now: Timestamp::MIN, stream_time: Timestamp::from_millis(1_700_000_000_000) };
         let strategy = StrategyId { rules: u64::MAX, text: 7 };
-        let meta = Meta { topic_id: "abc".to_owned(), partitions: 8, offset: 42, position, strategy, swaps: 3 };
+        let meta = Meta { topic_id: "abc".to_owned(), partitions: 8, origin: 5, offset: 42, position, strategy, swaps: 3 };
         assert_eq!(Meta::decode(&meta.encode()), Ok(Ok(meta)));
     }
 

@@ -7,11 +7,25 @@ use motmot_core::engine::{BoxError, Cold, RowChange, RowId};
 use motmot_core::time::Timestamp;
 
 use crate::error::StoreError;
+use crate::folder;
 use crate::key_value::{Batch, KeyValue};
 use crate::keys;
 use crate::meta::{FORMAT, Meta, StrategyId};
 use crate::resources::Resources;
 use crate::rocks::RocksDb;
+
+/// A file in the store's folder that says that a part of it could not be read.
+const DAMAGED: &str = "DAMAGED";
+
+/// What reading gave, told apart by what mends it. A damage is noted in the folder: the next start must not trust it again.
+fn read_error(path: &Path, source: BoxError) -> StoreError {
+    let error = StoreError::of(path.to_owned(), "read", source);
+    if let StoreError::Damaged { what, .. } = &error {
+        // Best effort: where it cannot be noted it will be found again.
+        drop(std::fs::write(path.join(DAMAGED), what));
+    }
+    error
+}
 
 /// The store of one input partition. Whoever holds it is the partition's owner: a second one cannot be opened.
 #[derive(Debug)]
@@ -27,9 +41,30 @@ impl Store {
     /// # Errors
     /// When it is locked by another owner, has another format, is damaged, or the disk refuses.
     pub fn open(resources: &Resources, dir: &Path, topic: &str, partition: i32) -> Result<Self, StoreError> {
-        let path = dir.join(format!("{topic}-{partition}"));
+        let path = folder::of(dir, topic, partition);
         std::fs::create_dir_all(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
-        Self::over(RocksDb::open(resources, &path)?, path)
+        // RocksDB finds a damaged block when it reads it, and opens the store again as if nothing had been.
+        if let Ok(what) = std::fs::read_to_string(path.join(DAMAGED)) {
+            return Err(StoreError::Damaged { path, what });
+        }
+        let entries = RocksDb::open(resources, &path)?;
+        // What a process that was killed left of a snapshot; whoever holds the lock is alone with it.
+        folder::remove(&folder::snapshot(&path))?;
+        Self::over(entries, path)
+    }
+}
+
+impl Store<RocksDb> {
+    /// Makes a snapshot of the last checkpoint beside the store, and returns its folder: a RocksDB of its own, whose tables are hard links.
+    /// An earlier one is replaced.
+    ///
+    /// # Errors
+    /// When the disk refuses. The store is none the worse for it.
+    pub fn snapshot(&self) -> Result<PathBuf, StoreError> {
+        let into = folder::snapshot(&self.path);
+        folder::remove(&into)?;
+        self.entries.snapshot(&into).map_err(|source| StoreError::of(self.path.clone(), "snapshotted", source))?;
+        Ok(into)
     }
 }
 
@@ -54,7 +89,7 @@ impl<K: KeyValue> Store<K> {
     }
 
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.entries.get(key).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "read", source })
+        self.entries.get(key).map_err(|source| read_error(&self.path, source))
     }
 
     /// What the last checkpoint is one of; none: the store is empty.
@@ -94,7 +129,7 @@ impl<K: KeyValue> Store<K> {
             batch.put(&keys::strategy(meta.strategy.text), strategy.as_bytes());
         }
         batch.put(&keys::META, &meta.encode());
-        self.entries.write(batch).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "written", source })?;
+        self.entries.write(batch).map_err(|source| StoreError::of(self.path.clone(), "written", source))?;
         self.meta = Some(meta);
         Ok(())
     }
@@ -156,7 +191,7 @@ pub struct Reader<K = RocksDb> {
 
 impl<K> Reader<K> {
     fn disk(&self, source: BoxError) -> StoreError {
-        StoreError::Disk { path: self.path.clone(), doing: "read", source }
+        read_error(&self.path, source)
     }
 }
 

@@ -17,19 +17,35 @@ pub(crate) struct CommitMetadata {
     pub(crate) strategy: StrategyId,
     /// How often it was swapped before.
     pub(crate) swaps: u64,
+    /// The first offset that was folded: the state is that of the log from here on.
+    pub(crate) origin: i64,
     /// The last swap's differences are not all told yet: nothing was folded since it.
     pub(crate) is_swapping: bool,
 }
 
-const VERSION: &str = "motmot2";
+const VERSION: &str = "motmot3";
 const SWAPPING: &str = "swapping";
 
+/// The strategy of a partition that is to be begun: none was in force yet.
+const NONE: StrategyId = StrategyId { rules: 0, text: 0 };
+
 impl CommitMetadata {
-    /// ASCII, at most 120 bytes.
+    /// What `motmot rebuild` writes beside an offset: whoever starts the partition begins there, from nothing.
+    pub(crate) const fn anew(offset: i64) -> Self {
+        Self { position: Position::START, strategy: NONE, swaps: 0, origin: offset, is_swapping: false }
+    }
+
+    /// Nobody has begun since `motmot rebuild`.
+    pub(crate) fn is_anew(&self) -> bool {
+        self.strategy == NONE
+    }
+
+    /// ASCII, at most 140 bytes.
     pub(crate) fn encode(self) -> String {
         let Position { now, stream_time } = self.position;
         let mark = if self.is_swapping { SWAPPING } else { "" };
-        format!("{VERSION};{};{};{};{};{mark}", now.as_millis(), stream_time.as_millis(), self.strategy, self.swaps)
+        let Self { strategy, swaps, origin, .. } = self;
+        format!("{VERSION};{};{};{strategy};{swaps};{origin};{mark}", now.as_millis(), stream_time.as_millis())
     }
 
     /// None: empty, or written by something else.
@@ -42,12 +58,13 @@ impl CommitMetadata {
         let (now, stream_time) = (millis()?, millis()?);
         let strategy = parts.next()?.parse().ok()?;
         let swaps = parts.next()?.parse().ok()?;
+        let origin = parts.next()?.parse().ok()?;
         let is_swapping = match parts.next()? {
             "" => false,
             SWAPPING => true,
             _ => return None,
         };
-        parts.next().is_none().then_some(Self { position: Position { now, stream_time }, strategy, swaps, is_swapping })
+        parts.next().is_none().then_some(Self { position: Position { now, stream_time }, strategy, swaps, origin, is_swapping })
     }
 }
 
@@ -57,13 +74,17 @@ mod tests {
 
     #[test]
     fn round_trip_in_few_ascii_bytes() {
+        let anew = CommitMetadata::anew(42);
+        assert!(anew.is_anew());
+        assert_eq!(CommitMetadata::parse(&anew.encode()), Some(anew));
         for (position, swaps, is_swapping) in [
             (Position::START, 0, false),
             (Position { now: Timestamp::MAX, stream_time: Timestamp::MAX }, u64::MAX, true),
             (Position { now: Timestamp::from_millis(1_764_000_000_000), stream_time: Timestamp::from_millis(-1) }, 7, true),
         ] {
             let strategy = StrategyId { rules: 0xff, text: 3 };
-            let metadata = CommitMetadata { position, strategy, swaps, is_swapping };
+            let metadata = CommitMetadata { position, strategy, swaps, origin: i64::MAX, is_swapping };
+            assert!(!metadata.is_anew());
             let text = metadata.encode();
             assert!(text.is_ascii() && text.len() < 200, "{text}");
             assert_eq!(CommitMetadata::parse(&text), Some(metadata));
@@ -73,7 +94,7 @@ mod tests {
     #[test]
     fn what_others_write_is_nothing() {
         for text in
-            ["", "motmot1;1;2;3", "motmot2;1;2;3-4;0", "motmot2;1;2;3-4;0;half", "motmot2;1;2;3-4;0;;", "motmot2;a;2;3-4;0;"]
+            ["", "motmot2;1;2;3-4;0;", "motmot3;1;2;3-4;0;7", "motmot3;1;2;3-4;0;7;half", "motmot3;1;2;3-4;0;7;;", "motmot3;a;2;3-4;0;7;"]
         {
             assert_eq!(CommitMetadata::parse(text), None, "{text}");
         }

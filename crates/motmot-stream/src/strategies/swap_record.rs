@@ -24,6 +24,9 @@ pub struct SwapRecord {
     pub clock_ms: i64,
     /// The stream time, in ms since 1970.
     pub stream_time_ms: i64,
+    /// The first offset that the partition's state rests on.
+    #[serde(default)]
+    pub origin: i64,
     /// The strategy before.
     #[serde(with = "id")]
     pub from: StrategyId,
@@ -86,6 +89,7 @@ pub(crate) mod tests {
             offset: 10 * times,
             clock_ms: 100 * times,
             stream_time_ms: 100 * times - 1,
+            origin: 0,
             from: StrategyId { rules: number, text: number },
             to: StrategyId { rules: number + 1, text: number + 1 },
         }
