@@ -37,7 +37,7 @@ impl Disk {
 
     /// Takes all the room there is.
     fn fill(&self) {
-        let mut file = std::fs::File::create(self.filler()).unwrap();
+        let mut file = std::fs::File::options().create(true).append(true).open(self.filler()).unwrap();
         for size in [1 << 20, 4_096, 1] {
             while file.write_all(&vec![7; size]).is_ok() {}
         }
@@ -88,7 +88,8 @@ fn while_it_runs_and_when_it_starts() {
     });
     drop(running);
     check(ended);
-    // A supervisor starts it again, in vain.
+    // A supervisor starts it again, in vain: what the end of the process gave back is soon taken.
+    disk.fill();
     check(worker().run(&Shutdown::new()));
     disk.make_room();
     kafka::while_running(&worker(), || bench.wait_until_committed(begin + service::ALL_OVER));

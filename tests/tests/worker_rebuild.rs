@@ -56,7 +56,9 @@ fn from_what_the_log_has_left() {
     let running = worker();
     kafka::while_running(&running, || {
         bench.wait_until_committed(begin + service::ALL_OVER);
-        wait_for("a snapshot", || said(&motmot(&bench, dir.path(), &["store", "inspect", "--snapshot", "--verify"])).contains(": ok"));
+        wait_for("a snapshot", || {
+            said(&motmot(&bench, dir.path(), &["store", "inspect", "--snapshot", "--verify"])).contains(": ok")
+        });
         let refused = motmot(&bench, dir.path(), &["rebuild", "--yes"]);
         check(&refused, 1, &["are in the group", "stop its workers first"]);
     });
@@ -66,7 +68,13 @@ fn from_what_the_log_has_left() {
     let before = bench.committed();
 
     let plan = motmot(&bench, dir.path(), &["rebuild"]);
-    let words = ["is set aside", "snapshots are set aside", &format!("begins at offset {half}"), "is lost to the state", "Nothing was done"];
+    let words = [
+        "is set aside",
+        "snapshots are set aside",
+        &format!("begins at offset {half}"),
+        "is lost to the state",
+        "Nothing was done",
+    ];
     check(&plan, 1, &words);
     assert_eq!(bench.committed(), before, "it only said so");
     check(&motmot(&bench, dir.path(), &["rebuild", "--partition", "7"]), 2, &["partitions 0 to 0"]);
@@ -99,7 +107,11 @@ fn from_the_logs_start_when_it_has_everything() {
         Worker::new(config, service::strategy(), service::STRATEGY.to_owned(), &Registry::new()).unwrap()
     };
     kafka::while_running(&worker(), || bench.wait_until_committed(begin + service::ALL_OVER));
-    check(&motmot(&bench, dir.path(), &["rebuild", "--yes", "--delete"]), 0, &["partition 0 begins at offset 0", "partition 1 begins"]);
+    check(
+        &motmot(&bench, dir.path(), &["rebuild", "--yes", "--delete"]),
+        0,
+        &["partition 0 begins at offset 0", "partition 1 begins"],
+    );
     assert!(!dir.path().join(format!("store/{}-0", bench.topics.touchpoints)).exists());
     kafka::while_running(&worker(), || bench.wait_until_committed(begin + service::ALL_OVER));
     let tables = bench.tables();

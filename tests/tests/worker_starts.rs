@@ -49,7 +49,11 @@ impl Half {
 
     fn files(&self, ending: &str) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.store()).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.to_string_lossy().ends_with(ending) || path.file_name().unwrap().to_string_lossy().starts_with(ending)).collect()
+        entries
+            .filter(|path| {
+                path.to_string_lossy().ends_with(ending) || path.file_name().unwrap().to_string_lossy().starts_with(ending)
+            })
+            .collect()
     }
 
     fn refusal(&self, words: &[&str]) -> WorkerError {

@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn every_kind_of_address_has_its_client() {
         check("file:///var/lib/snapshots", &[], "var/lib/snapshots");
-        let s3 = [("aws_region", "eu-west-1"), ("aws_access_key_id", "a"), ("aws_secret_access_key", "b"), ("allow_http", "true")];
+        let s3 =
+            [("aws_region", "eu-west-1"), ("aws_access_key_id", "a"), ("aws_secret_access_key", "b"), ("allow_http", "true")];
         check("s3://bucket/some/prefix", &s3, "some/prefix");
         check("gs://bucket/prefix", &[("google_skip_signature", "true")], "prefix");
         let azure = [("azure_storage_account_name", "a"), ("azure_storage_account_key", "Yg==")];

@@ -302,7 +302,10 @@ mod tests {
     #[test]
     fn failures_in_a_row_wait_longer_and_longer_up_to_a_limit() {
         let seconds = Duration::from_secs;
-        assert_eq!([0, 1, 2, 3, 4, 60].map(|failures| back_off(seconds(60), failures)), [60, 120, 240, 480, 600, 600].map(seconds));
+        assert_eq!(
+            [0, 1, 2, 3, 4, 60].map(|failures| back_off(seconds(60), failures)),
+            [60, 120, 240, 480, 600, 600].map(seconds)
+        );
         assert_eq!(back_off(seconds(3_600), 5), seconds(3_600), "never sooner than it would be without failures");
     }
 }

@@ -79,7 +79,8 @@ mod tests {
     /// Manifests of (offset, when it was put); a negative offset is one that was set aside.
     fn check(manifests: &[(i64, i64)], own: i64, keep: usize, expected: &[i64]) {
         let name = |offset: i64| Name { offset, unique: 0 };
-        let listed = |(offset, second): &(i64, i64)| Listed { name: name(offset.abs()), is_set_aside: *offset < 0, put_at: at(*second) };
+        let listed =
+            |(offset, second): &(i64, i64)| Listed { name: name(offset.abs()), is_set_aside: *offset < 0, put_at: at(*second) };
         let mut manifests: Vec<Listed> = manifests.iter().map(listed).collect();
         manifests.sort_unstable_by(|a, b| b.cmp(a));
         let found: Vec<i64> = superseded(&manifests, name(own), keep, GRACES).iter().map(|m| m.name.offset).collect();
@@ -88,9 +89,9 @@ mod tests {
 
     #[test]
     fn a_manifest_goes_when_enough_newer_ones_have_been_there_long_enough() {
-        check(&[(1, 0), (2, 10), (3, 20), (4, 119)], 4, 2, &[], );
+        check(&[(1, 0), (2, 10), (3, 20), (4, 119)], 4, 2, &[]);
         check(&[(1, 0), (2, 10), (3, 20), (4, 120)], 4, 2, &[1]);
-        check(&[(1, 0), (2, 10), (3, 20), (4, 500)], 4, 2, &[1], );
+        check(&[(1, 0), (2, 10), (3, 20), (4, 500)], 4, 2, &[1]);
         check(&[(1, 0), (2, 10), (3, 20), (4, 500)], 4, 1, &[2, 1]);
         check(&[(1, 0), (2, 10)], 2, 3, &[]);
     }
@@ -111,8 +112,9 @@ mod tests {
     #[test]
     fn an_object_goes_with_its_last_manifest_or_when_it_is_old() {
         let object = |second| Object { size: 1, put_at: at(second) };
-        let objects: BTreeMap<String, Object> =
-            [("kept", 0), ("released", 2_000), ("both", 0), ("young", 1_001), ("old", 1_000)].map(|(n, s)| (n.to_owned(), object(s))).into();
+        let objects: BTreeMap<String, Object> = [("kept", 0), ("released", 2_000), ("both", 0), ("young", 1_001), ("old", 1_000)]
+            .map(|(n, s)| (n.to_owned(), object(s)))
+            .into();
         let (kept, released) = (BTreeSet::from(["kept", "both"]), BTreeSet::from(["released", "both"]));
         assert_eq!(unreferenced(&objects, &kept, &released, at(2_000), GRACES), ["old", "released"]);
     }

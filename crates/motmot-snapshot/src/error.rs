@@ -6,7 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The address or an option is wrong.
-    #[error("snapshots.url is `{url}`: {detail}. It should be file:///FOLDER, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX")]
+    #[error(
+        "snapshots.url is `{url}`: {detail}. It should be file:///FOLDER, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
+    )]
     Address {
         /// The configured address.
         url: String,
@@ -56,7 +58,9 @@ pub enum SnapshotError {
         known: u32,
     },
     /// The process stood still so long that what the snapshot leans on may have been collected.
-    #[error("a snapshot took so long that it was given up: the process stood still, or the store of snapshots is too slow; the next one follows")]
+    #[error(
+        "a snapshot took so long that it was given up: the process stood still, or the store of snapshots is too slow; the next one follows"
+    )]
     Late,
     /// The background threads cannot be started, or have ended.
     #[error("the threads for snapshots cannot be started: {0}")]

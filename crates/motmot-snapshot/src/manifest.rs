@@ -130,7 +130,10 @@ impl Manifest {
         if names.windows(2).any(|pair| pair.first() == pair.last()) {
             return Some("it names a file twice".to_owned());
         }
-        self.files.iter().find(|file| !file.is_sound()).map(|file| format!("it names the file {:?} as {:?}", file.name, file.object))
+        self.files
+            .iter()
+            .find(|file| !file.is_sound())
+            .map(|file| format!("it names the file {:?} as {:?}", file.name, file.object))
     }
 
     /// What the store of this snapshot must say of itself; none where the strategy is none.
@@ -157,7 +160,8 @@ impl Manifest {
 impl FileEntry {
     fn is_sound(&self) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let is_name = !self.name.is_empty() && self.name.len() < 256 && !self.name.starts_with('.') && self.name.bytes().all(is_plain);
+        let is_name =
+            !self.name.is_empty() && self.name.len() < 256 && !self.name.starts_with('.') && self.name.bytes().all(is_plain);
         let is_hash = self.sha256.len() == 64 && self.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let unique = self.object.strip_prefix(&self.sha256).and_then(|rest| rest.strip_prefix('-'));
         is_name && is_hash && unique.is_some_and(|unique| unique.len() == 16 && unique.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -232,7 +236,9 @@ mod tests {
             assert_eq!(Name::parse(&name.to_string()), Some((name, false)));
             assert_eq!(Name::parse(&name.set_aside()), Some((name, true)));
         }
-        for text in ["", "x.json", "1-2.json", "0000000000000000000-0000000000000000.json", "00000000000000000001-000000000000000G.json"] {
+        for text in
+            ["", "x.json", "1-2.json", "0000000000000000000-0000000000000000.json", "00000000000000000001-000000000000000G.json"]
+        {
             assert_eq!(Name::parse(text), None, "{text}");
         }
     }

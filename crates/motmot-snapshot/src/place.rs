@@ -83,7 +83,8 @@ impl Place {
     /// When the store does not answer.
     pub async fn list(&self) -> Result<Vec<Listed>, SnapshotError> {
         let folder = self.root.clone().join(MANIFESTS);
-        let found: Vec<_> = self.store.list(Some(&folder)).try_collect().await.map_err(SnapshotError::store("cannot list manifests"))?;
+        let found: Vec<_> =
+            self.store.list(Some(&folder)).try_collect().await.map_err(SnapshotError::store("cannot list manifests"))?;
         let parse = |meta: &object_store::ObjectMeta| {
             let (name, is_set_aside) = Name::parse(meta.location.filename()?)?;
             Some(Listed { name, is_set_aside, put_at: meta.last_modified })
@@ -117,7 +118,8 @@ impl Place {
     /// The objects of files by their names.
     pub(crate) async fn objects(&self) -> Result<BTreeMap<String, Object>, SnapshotError> {
         let folder = self.root.clone().join(FILES);
-        let found: Vec<_> = self.store.list(Some(&folder)).try_collect().await.map_err(SnapshotError::store("cannot list files"))?;
+        let found: Vec<_> =
+            self.store.list(Some(&folder)).try_collect().await.map_err(SnapshotError::store("cannot list files"))?;
         let parse = |meta: object_store::ObjectMeta| {
             let name = meta.location.filename()?.to_owned();
             Some((name, Object { size: meta.size, put_at: meta.last_modified }))
@@ -185,7 +187,9 @@ pub(crate) async fn owners(address: &Address) -> Result<Vec<Owner>, SnapshotErro
 
 /// What a part of a path was before the client escaped what must not stand there.
 fn decoded(part: &str) -> String {
-    url::form_urlencoded::parse(format!("={}", part.replace('+', "%2B")).as_bytes()).next().map_or_else(String::new, |(_, text)| text.into_owned())
+    url::form_urlencoded::parse(format!("={}", part.replace('+', "%2B")).as_bytes())
+        .next()
+        .map_or_else(String::new, |(_, text)| text.into_owned())
 }
 
 impl std::fmt::Display for Place {

@@ -94,7 +94,10 @@ async fn download(place: &Place, name: &str, file: &FileEntry, to: &Path, from: 
         asked => asked.map_err(doing())?,
     };
     if found.meta.size != file.size {
-        let detail = format!("the object {} of its file {} has {} bytes instead of {}", file.object, file.name, found.meta.size, file.size);
+        let detail = format!(
+            "the object {} of its file {} has {} bytes instead of {}",
+            file.object, file.name, found.meta.size, file.size
+        );
         return Err(SnapshotError::Damaged { name: name.to_owned(), detail });
     }
     let (mut stream, mut count) = (found.into_stream(), 0);

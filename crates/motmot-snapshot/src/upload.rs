@@ -227,7 +227,9 @@ impl Maker {
     /// Deletes what nobody needs. `objects` was listed before.
     async fn collect(&mut self, own: Name, objects: &BTreeMap<String, Object>) -> Result<(), SnapshotError> {
         let listed = self.place.list().await?;
-        let Some(now) = listed.iter().find(|manifest| manifest.name == own).map(|manifest| manifest.put_at) else { return Ok(()) };
+        let Some(now) = listed.iter().find(|manifest| manifest.name == own).map(|manifest| manifest.put_at) else {
+            return Ok(());
+        };
         // One that cannot be read may name anything: then nothing is deleted, and it is said.
         for manifest in &listed {
             self.read(manifest).await?;

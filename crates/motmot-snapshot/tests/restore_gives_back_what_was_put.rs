@@ -51,7 +51,13 @@ impl Bench {
         }
         session.send(folder.clone(), meta(offset), 5);
         let begun = Instant::now();
-        while !self.events.lock().unwrap().iter().any(|event| matches!(event, Event::Made { offset: made, .. } if *made == offset)) {
+        while !self
+            .events
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|event| matches!(event, Event::Made { offset: made, .. } if *made == offset))
+        {
             assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", self.events.lock().unwrap());
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -68,7 +74,7 @@ impl Bench {
     /// The file of the store's folder that has a file's content.
     fn object(&self, manifest: &Manifest, name: &str) -> PathBuf {
         let object = &manifest.files.iter().find(|file| file.name == name).unwrap().object;
-        self.dir.path().join("store/a%20group/in/unnamed/3/files").join(object)
+        self.dir.path().join("store/a group/in/unnamed/3/files").join(object)
     }
 }
 
@@ -90,6 +96,7 @@ fn whole_or_in_part_it_goes_on_where_it_was() {
     let files = [("CURRENT", b"MANIFEST-1\n".to_vec()), ("1.sst", large()), ("2.sst", b"two".to_vec()), ("empty", Vec::new())];
     let made = bench.make(42, &files);
     assert_eq!(made.1.meta(), Some(meta(42)));
+    assert_eq!(bench.agent.owners().unwrap(), [owner()], "whose it is can be read from where it lies");
     let folder = bench.dir.path().join("restored");
     let all = 11 + 20_000_003 + 3;
     assert_eq!(bench.restore(&made, &folder).unwrap(), (all, all));

@@ -52,7 +52,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// There is nothing to look at.
-    #[error("there is no store in {path}. A store is the folder TOPIC-PARTITION below the worker's store folder (`worker.store`)")]
+    #[error(
+        "there is no store in {path}. A store is the folder TOPIC-PARTITION below the worker's store folder (`worker.store`)"
+    )]
     NoStore {
         /// The folder.
         path: PathBuf,

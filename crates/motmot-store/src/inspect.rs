@@ -70,8 +70,7 @@ impl Inspection {
     /// # Errors
     /// When the disk refuses, or an entry is damaged.
     pub fn counts(&self) -> Result<(Vec<Counts>, u64), StoreError> {
-        let mut counts: Vec<Counts> =
-            Prefix::ALL.iter().map(|prefix| Counts { prefix: *prefix, entries: 0, bytes: 0 }).collect();
+        let mut counts: Vec<Counts> = Prefix::ALL.iter().map(|prefix| Counts { prefix: *prefix, entries: 0, bytes: 0 }).collect();
         let mut unknown = 0;
         let mut options = ReadOptions::default();
         options.fill_cache(false);

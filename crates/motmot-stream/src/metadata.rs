@@ -93,9 +93,14 @@ mod tests {
 
     #[test]
     fn what_others_write_is_nothing() {
-        for text in
-            ["", "motmot2;1;2;3-4;0;", "motmot3;1;2;3-4;0;7", "motmot3;1;2;3-4;0;7;half", "motmot3;1;2;3-4;0;7;;", "motmot3;a;2;3-4;0;7;"]
-        {
+        for text in [
+            "",
+            "motmot2;1;2;3-4;0;",
+            "motmot3;1;2;3-4;0;7",
+            "motmot3;1;2;3-4;0;7;half",
+            "motmot3;1;2;3-4;0;7;;",
+            "motmot3;a;2;3-4;0;7;",
+        ] {
             assert_eq!(CommitMetadata::parse(text), None, "{text}");
         }
     }

@@ -200,17 +200,25 @@ pub(crate) struct SnapshotMetrics {
 
 impl SnapshotMetrics {
     fn register(build: &Builder<'_>) -> Built<Self> {
-        let failures = build.counters("motmot_snapshot_failures_total", "Snapshots that were not made, or not usable, by reason", "reason")?;
+        let failures = build.counters(
+            "motmot_snapshot_failures_total",
+            "Snapshots that were not made, or not usable, by reason",
+            "reason",
+        )?;
         for reason in SnapshotError::REASONS {
             failures.with_label_values(&[reason]);
         }
         Ok(Self {
-            enabled: build.gauge("motmot_snapshots_enabled", "1: snapshots.url is set; 0: the state is on this machine's disk only")?,
+            enabled: build
+                .gauge("motmot_snapshots_enabled", "1: snapshots.url is set; 0: the state is on this machine's disk only")?,
             retention: build.add(IntGaugeVec::new(
                 Opts::new("motmot_input_retention_seconds", "How long the input topic keeps a record (retention.ms)"),
                 &[],
             )?)?,
-            made_at: build.per_partition("motmot_snapshot_timestamp_seconds", "When the partition's last snapshot was taken, as Unix time")?,
+            made_at: build.per_partition(
+                "motmot_snapshot_timestamp_seconds",
+                "When the partition's last snapshot was taken, as Unix time",
+            )?,
             offset: build.per_partition("motmot_snapshot_offset", "The offset of the partition's last snapshot")?,
             bytes: build.per_partition("motmot_snapshot_bytes", "Size of the partition's last snapshot")?,
             sent: build.counter("motmot_snapshot_sent_bytes_total", "Bytes of snapshots that had to be sent")?,

@@ -185,6 +185,14 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
 }
 
 impl Start {
+    /// Where the commit does not say how far the clock was, it was at least here: what was told by then must not be forgotten.
+    pub(crate) fn not_before(mut self, clock: Timestamp) -> Self {
+        if let Some(refold) = &mut self.refold {
+            refold.clock = refold.clock.or(Some(clock));
+        }
+        self
+    }
+
     /// Of a partition that nobody has begun.
     fn first(offset: i64, strategy: StrategyId) -> Self {
         let position = Position::START;
@@ -206,7 +214,13 @@ fn folded<'f>(facts: &Facts<'f>) -> Option<&'f Meta> {
 
 /// The commit that a swap's first transaction made. More may have been told since, and telling it again is harmless.
 fn commit_of(swap: &SwapRecord) -> Commit {
-    let metadata = CommitMetadata { position: swap.position(), strategy: swap.to, swaps: swap.number, origin: swap.origin, is_swapping: true };
+    let metadata = CommitMetadata {
+        position: swap.position(),
+        strategy: swap.to,
+        swaps: swap.number,
+        origin: swap.origin,
+        is_swapping: true,
+    };
     Commit { offset: swap.offset, metadata: Some(metadata) }
 }
 

@@ -114,3 +114,48 @@ fn of_customer(customer: &Customer) -> Form<'static> {
     let file = customer.file.entries.iter().map(|entry| (entry.id.to_string(), entry.instance, entry.facts.opened_at));
     Form::Customer { assembled: customer.assembled.iter().map(ToString::to_string).collect(), file: file.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::cycle::CycleRecord;
+    use crate::engine::{NoCold, Position, Sink};
+    use crate::moment::Moment;
+    use crate::touchpoint::{Outcome, Stage};
+    use crate::{Engine, Text};
+
+    const STRATEGY: &str = "strategy: one\ncycles: [{inactivity: 10m, grace: 1m}]\nrules:\n  - {id: gone, kind: abandoned, dimension: reliability}\n";
+
+    struct Nobody;
+
+    impl Sink for Nobody {
+        fn moment(&mut self, _: &Moment<'_>, _: &[i64]) {}
+        fn cycle(&mut self, _: &CycleRecord<'_>, _: &[i64]) {}
+        fn cycle_gone(&mut self, _: &str, _: &str) {}
+    }
+
+    #[test]
+    fn a_row_says_what_was_folded_into_it() {
+        let strategy = Arc::new(Strategy::load("test", STRATEGY).unwrap());
+        let mut engine = Engine::new(Arc::clone(&strategy), NoCold, Position::START);
+        let at = Timestamp::from_millis(1_000);
+        let touchpoint = Touchpoint {
+            cycle_id: Some(Text::from("c1")),
+            ..Touchpoint::new("e1", at, Stage::Greeting, Outcome::Met, "phone", "north")
+        };
+        engine.apply("ann", &touchpoint, at, 42, &mut Nobody).unwrap();
+        engine.advance(at, usize::MAX, &mut Nobody).unwrap();
+        let mut rows = Vec::new();
+        engine.checkpoint(&mut |change| {
+            let described = describe(change.row, change.value.unwrap(), &strategy, |row| format!("{row:?}")).unwrap();
+            assert!(describe(change.row, b"garbage", &strategy, |_| ()).is_err());
+            rows.push(described);
+        });
+        let cycle = rows.iter().find(|row| row.contains("Cycle")).unwrap();
+        for word in ["\"ann\"", "\"c1\"", "(42, Touchpoint", "\"e1\"", "Greeting", "wake_at: Some"] {
+            assert!(cycle.contains(word), "{word} is missing in {cycle}");
+        }
+    }
+}

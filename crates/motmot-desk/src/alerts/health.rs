@@ -4,7 +4,11 @@ use super::LAST_ANSWER_HOLDS;
 use super::rule::{Alert, PrometheusRule};
 
 pub(super) fn rules() -> Vec<PrometheusRule> {
-    [desk().as_slice(), worker().as_slice(), snapshots().as_slice(), both().as_slice()].concat().into_iter().map(PrometheusRule::Alert).collect()
+    [desk().as_slice(), worker().as_slice(), snapshots().as_slice(), both().as_slice()]
+        .concat()
+        .into_iter()
+        .map(PrometheusRule::Alert)
+        .collect()
 }
 
 fn desk() -> [Alert; 5] {

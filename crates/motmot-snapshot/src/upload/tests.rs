@@ -211,7 +211,8 @@ fn only_what_is_new_is_sent_and_old_snapshots_go_with_their_files() {
         assert_eq!((first.bytes, first.sent), (7, 7));
         for (offset, third) in [(20, "three"), (30, "four"), (40, "five")] {
             store.pass(60);
-            let made = worker.make(offset, &[("CURRENT", "1"), ("1.sst", "one"), (&format!("{offset}.sst"), third)]).await.unwrap();
+            let made =
+                worker.make(offset, &[("CURRENT", "1"), ("1.sst", "one"), (&format!("{offset}.sst"), third)]).await.unwrap();
             assert_eq!(made.sent, third.len() as u64, "of {offset}");
         }
         assert_eq!(judged(&store).await, (vec![40, 30, 20, 10], vec![]), "10 was superseded a minute ago");
@@ -249,7 +250,8 @@ fn zombie(step: &'static str, seconds: i64, graces: Graces) -> (Result<Made, Sna
     outcome.unwrap()
 }
 
-const STEPS: [&str; 4] = ["list group/in/id/3/manifests", "list group/in/id/3/files", "put group/in/id/3/files", "put group/in/id/3/manifests"];
+const STEPS: [&str; 4] =
+    ["list group/in/id/3/manifests", "list group/in/id/3/files", "put group/in/id/3/files", "put group/in/id/3/manifests"];
 
 #[test]
 fn a_zombie_s_snapshot_is_whole_or_is_none_wherever_it_is_overtaken() {

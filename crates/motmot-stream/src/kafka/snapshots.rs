@@ -60,7 +60,8 @@ impl Snapshots<RocksDb> for ObjectSnapshots {
 
     fn meta(&mut self, found: &Found, meanwhile: &mut dyn FnMut()) -> Result<Meta, SnapshotError> {
         let manifest = self.read(found, meanwhile)?;
-        let damaged = || SnapshotError::Damaged { name: found.listed.name.to_string(), detail: "it names no strategy".to_owned() };
+        let damaged =
+            || SnapshotError::Damaged { name: found.listed.name.to_string(), detail: "it names no strategy".to_owned() };
         manifest.meta().ok_or_else(damaged)
     }
 

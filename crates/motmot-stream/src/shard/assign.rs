@@ -55,7 +55,7 @@ fn start<'s, W: World>(
     meanwhile: &mut dyn FnMut(),
 ) -> Result<Partition<W>, WorkerError> {
     let mut snapshots = shared.world.snapshots(number);
-    let (store, start) = Whence { shared, number, log, strategies, snapshots: &mut snapshots, meanwhile }.state()?;
+    let (store, start) = Whence::new(shared, (number, log), strategies, &mut snapshots, meanwhile).state()?;
     let strategy = strategies.load(start.strategy, &store, number)?;
     let mut known = Known::new();
     for step in start.refold.iter().flat_map(|refold| &refold.steps) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use motmot_core::Timestamp;
 use motmot_snapshot::SnapshotError;
 use motmot_store::{Meta, Store, StoreError};
 
@@ -15,12 +16,14 @@ use crate::worker::Shared;
 
 /// Looks for the state of one partition.
 pub(super) struct Whence<'w, 's, W: World> {
-    pub(super) shared: &'s Shared<W>,
-    pub(super) number: i32,
-    pub(super) log: Log,
-    pub(super) strategies: &'w mut Strategies<'s, W>,
-    pub(super) snapshots: &'w mut W::Snapshots,
-    pub(super) meanwhile: &'w mut dyn FnMut(),
+    shared: &'s Shared<W>,
+    number: i32,
+    log: Log,
+    strategies: &'w mut Strategies<'s, W>,
+    snapshots: &'w mut W::Snapshots,
+    meanwhile: &'w mut dyn FnMut(),
+    /// The clock of a store that was given up.
+    not_before: Option<Timestamp>,
 }
 
 type State<W> = (Store<<W as World>::Entries>, Start);
@@ -32,7 +35,17 @@ struct Fallback<W: World> {
     start: Option<Start>,
 }
 
-impl<W: World> Whence<'_, '_, W> {
+impl<'w, 's, W: World> Whence<'w, 's, W> {
+    pub(super) fn new(
+        shared: &'s Shared<W>,
+        (number, log): (i32, Log),
+        strategies: &'w mut Strategies<'s, W>,
+        snapshots: &'w mut W::Snapshots,
+        meanwhile: &'w mut dyn FnMut(),
+    ) -> Self {
+        Self { shared, number, log, strategies, snapshots, meanwhile, not_before: None }
+    }
+
     /// Finds it.
     pub(super) fn state(mut self) -> Result<State<W>, WorkerError> {
         let (store, damage) = match open(&self.shared.world, self.number) {
@@ -49,21 +62,24 @@ impl<W: World> Whence<'_, '_, W> {
         let (fallback, refusal) = match judged.map_err(|refusal| self.refused(refusal))? {
             Local::Near(start) => return Ok((store.map_or_else(|| self.empty(), Ok)?, start)),
             // A damaged store may have known more than the log has: that is not the same as one that was never begun.
-            Local::Far(start) if damage.is_some() && start.is_first && start.offset > 0 => (Fallback { store: None, start: None }, None),
+            Local::Far(start) if damage.is_some() && start.is_first && start.offset > 0 => {
+                (Fallback { store: None, start: None }, None)
+            }
             Local::Far(start) => (Fallback { store, start: Some(start) }, None),
             Local::Useless { refusal, again } => {
+                self.not_before = meta.as_ref().map(|meta| meta.position.now);
                 tracing::warn!(partition = self.number, "the store on this machine is of no use: {refusal}");
                 drop(store); // what is in its place next must be able to lock it
                 (Fallback { store: None, start: again }, Some(refusal))
             }
         };
         let fallback = match self.from_snapshot(meta.as_ref(), fallback)? {
-            Ok(state) => return Ok(state),
+            Ok((store, start)) => return Ok((store, self.told(start))),
             Err(fallback) => fallback,
         };
         match (fallback, damage, refusal) {
             (Fallback { store: Some(store), start: Some(start) }, ..) => Ok((store, start)),
-            (Fallback { start: Some(start), .. }, ..) => Ok((self.empty()?, start)),
+            (Fallback { start: Some(start), .. }, ..) => Ok((self.empty()?, self.told(start))),
             (_, Some(damage), _) => Err(damage.into()),
             (_, None, refusal) => {
                 let (store, log_start) = (0, self.log.start);
@@ -72,8 +88,20 @@ impl<W: World> Whence<'_, '_, W> {
         }
     }
 
+    /// A store that is given up has told what was due by its clock: offsets that are set back by hand must not make that unsaid.
+    fn told(&self, start: Start) -> Start {
+        match self.not_before {
+            Some(clock) => start.not_before(clock),
+            None => start,
+        }
+    }
+
     /// The newest snapshot that fits and is newer than the store, if there is one; else gives `fallback` back.
-    fn from_snapshot(&mut self, local: Option<&Meta>, fallback: Fallback<W>) -> Result<Result<State<W>, Fallback<W>>, WorkerError> {
+    fn from_snapshot(
+        &mut self,
+        local: Option<&Meta>,
+        fallback: Fallback<W>,
+    ) -> Result<Result<State<W>, Fallback<W>>, WorkerError> {
         let is_needed = fallback.start.is_none();
         let newer_than = local.filter(|_| fallback.store.is_some()).map(|meta| meta.offset);
         let limit = self.log.commit.map_or(i64::MAX, |commit| commit.offset);

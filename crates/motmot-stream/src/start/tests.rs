@@ -80,12 +80,7 @@ fn a_commit_without_a_clock_is_said() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let log_start = 0;
-    check(
-        Some(&meta(9, 90, 0)),
-        Some(commit(8, 80, 0)),
-        (0, 10),
-        Err(Refusal::StoreAhead { store: 9, commit: 8, log_start }),
-    );
+    check(Some(&meta(9, 90, 0)), Some(commit(8, 80, 0)), (0, 10), Err(Refusal::StoreAhead { store: 9, commit: 8, log_start }));
     check(Some(&meta(3, 30, 0)), Some(commit(8, 80, 0)), (4, 10), Err(Refusal::BehindLogStart { store: 3, log_start: 4 }));
     check(None, Some(commit(8, 80, 0)), (1, 10), Err(Refusal::BehindLogStart { store: 0, log_start: 1 }));
     let beyond = Refusal::BeyondEnd { place: "commit", offset: 8, log_end: 7 };
@@ -264,4 +259,15 @@ fn a_store_from_before_a_rebuild_is_no_store_of_what_was_committed_since() {
     let rebuilt = Meta { origin: 4, ..meta(6, 60, 0) };
     let start = Start { origin: 4, ..refolding(6, at(60), 8, Some(at(80))).unwrap() };
     check_judged(Some(&rebuilt), Some(commit), (5, 10), 5, &Ok(Local::Near(start)));
+}
+
+#[test]
+fn a_commit_that_says_no_clock_never_takes_back_what_a_store_has_told() {
+    let foreign = Commit { offset: 8, metadata: None };
+    let clock = |commit| {
+        let start = decided(None, Some(commit), (0, 10), &[]).unwrap().not_before(Timestamp::from_millis(90));
+        start.refold.unwrap().clock.map(Timestamp::as_millis)
+    };
+    assert_eq!(clock(foreign), Some(90));
+    assert_eq!(clock(commit(8, 80, 0)), Some(80), "what was committed is known better");
 }

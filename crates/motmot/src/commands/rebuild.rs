@@ -121,7 +121,9 @@ impl Plan {
         let group = config.text("worker.group");
         match &self.begin {
             Begin::At(offset) => {
-                line(format!("the group {group} begins at offset {offset}, from nothing and under the configured strategy; {before}"));
+                line(format!(
+                    "the group {group} begins at offset {offset}, from nothing and under the configured strategy; {before}"
+                ));
                 if swaps > 0 {
                     line(format!("the records of {swaps} swaps of the strategy are removed: nothing is folded by them any more"));
                 }

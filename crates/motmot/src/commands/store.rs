@@ -28,7 +28,11 @@ pub(super) fn run(arguments: &Inspect) -> anyhow::Result<()> {
             fields.insert("rows".to_owned(), rows.into());
         }
     }
-    if arguments.json { output::line(serde_json::to_string_pretty(&found)?)? } else { output::text(&words(&found))? }
+    if arguments.json {
+        output::line(serde_json::to_string_pretty(&found)?)?
+    } else {
+        output::text(&words(&found))?
+    }
     Ok(())
 }
 
@@ -90,9 +94,7 @@ fn rows(store: &Inspection, key: Option<&str>, limit: usize, strategy: Option<&S
 
 fn described(row: RowId<'_>, value: &[u8], strategy: Option<&Strategy>) -> Value {
     let described = strategy.and_then(|strategy| describe(row, value, strategy, |row| serde_json::to_value(row).ok()).ok()?);
-    described.unwrap_or_else(|| {
-        json!({"key": row.key, "cycle_id": row.cycle_id, "kind": "unreadable", "bytes": value.len()})
-    })
+    described.unwrap_or_else(|| json!({"key": row.key, "cycle_id": row.cycle_id, "kind": "unreadable", "bytes": value.len()}))
 }
 
 /// The same for a person.
@@ -110,7 +112,12 @@ fn words(found: &Value) -> String {
         line(format!("offset       {}: the first record that is not folded (folded from {} on)", meta["offset"], meta["origin"]));
         line(format!("clock        {}", text(&meta["clock"])));
         line(format!("stream time  {}", text(&meta["stream_time"])));
-        line(format!("strategy     {} ({}), swapped {} times before", text(&meta["strategy"]), text(&meta["strategy_id"]), meta["swaps"]));
+        line(format!(
+            "strategy     {} ({}), swapped {} times before",
+            text(&meta["strategy"]),
+            text(&meta["strategy_id"]),
+            meta["swaps"]
+        ));
         line(format!("topic        id {}, {} partitions", text(&meta["topic_id"]), meta["partitions"]));
     }
     let number = |value: &Value| thousands(value.as_u64().unwrap_or(0));

@@ -117,7 +117,9 @@ impl Merge {
             match scalar(value) {
                 Some(scalar) => self.set(&key, &scalar, origin),
                 None => match value.get_ref() {
-                    DeValue::Table(inner) if [PROPERTIES, OPTIONS].iter().any(|free| format!("{key}.").starts_with(free)) => self.section(path, text, &key, inner),
+                    DeValue::Table(inner) if [PROPERTIES, OPTIONS].iter().any(|free| format!("{key}.").starts_with(free)) => {
+                        self.section(path, text, &key, inner)
+                    }
                     DeValue::Table(_) => self.mistakes.push(format!("{origin}: {}", unknown(&key))),
                     _ => self.mistakes.push(format!("{origin}: {key} should be a text or a number, in one value")),
                 },

@@ -108,7 +108,10 @@ fn options_of_the_store_of_snapshots_are_its_own_and_its_keys_are_secret() {
     let expected = [("aws_endpoint", "http://127.0.0.1:9"), ("aws_region", "eu"), ("aws_secret_access_key", "pa55")];
     assert_eq!(config.snapshot_options(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     let shown = show(&config, true);
-    assert!(shown.contains("[snapshots.options]") && shown.contains("\"aws_region\" = \"eu\"") && !shown.contains("pa55"), "{shown}");
+    assert!(
+        shown.contains("[snapshots.options]") && shown.contains("\"aws_region\" = \"eu\"") && !shown.contains("pa55"),
+        "{shown}"
+    );
 }
 
 #[test]
