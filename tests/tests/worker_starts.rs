@@ -93,7 +93,13 @@ fn cut(file: &Path) {
 
 #[test]
 fn offsets_set_back_by_hand() {
-    check_goes_on("starts-ahead", true, |half| half.bench.reset(0, 3));
+    let Some(broker) = kafka::broker("offsets_set_back_by_hand") else { return };
+    let half = Half::new(&broker, "starts-ahead");
+    half.finish();
+    half.bench.reset(0, 3);
+    kafka::while_running(&half.worker(), || half.bench.wait_until_committed(half.begin + service::ALL_OVER));
+    half.check();
+    assert!(half.set_aside().is_dir(), "the store that was ahead is set aside");
 }
 
 #[test]

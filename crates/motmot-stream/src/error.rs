@@ -83,11 +83,11 @@ pub enum WorkerError {
         /// The partition.
         partition: i32,
         /// What went wrong.
-        source: SnapshotError,
+        source: Box<SnapshotError>,
     },
     /// The store of snapshots cannot be used.
     #[error(transparent)]
-    Snapshots(SnapshotError),
+    Snapshots(Box<SnapshotError>),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -152,7 +152,7 @@ fn agent(config: &WorkerConfig, input: &Input, metrics: &SnapshotMetrics) -> Res
     metrics.enabled.set(1);
     let heard = metrics.clone();
     let agent = Agent::start(snapshots, Arc::new(move |partition, event| heard.hear(partition, event)));
-    agent.map(Arc::new).map(Some).map_err(WorkerError::Snapshots)
+    agent.map(Arc::new).map(Some).map_err(|error| WorkerError::Snapshots(Box::new(error)))
 }
 
 fn list_of(topic: &str, numbers: &[i32], offset: Offset) -> Result<TopicPartitionList, KafkaError> {

@@ -169,7 +169,7 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
         self.shared.metrics.snapshots.failed(error.reason());
         if is_needed {
             let topic = self.shared.config.topics.touchpoints.clone();
-            return Err(WorkerError::Snapshot { topic, partition: self.number, source: error });
+            return Err(WorkerError::Snapshot { topic, partition: self.number, source: Box::new(error) });
         }
         tracing::warn!(partition = self.number, "going on without this snapshot: {error}");
         Ok(())
