@@ -59,7 +59,7 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
         let meta = store.as_ref().and_then(|store| store.meta().cloned());
         let near = i64::try_from(self.shared.config.checkpoint_records).unwrap_or(i64::MAX);
         let judged = self.ask(meta.as_ref(), |facts| judge(facts, near))?;
-        let (fallback, refusal) = match judged.map_err(|refusal| self.refused(refusal))? {
+        let (mut fallback, refusal) = match judged.map_err(|refusal| self.refused(refusal))? {
             Local::Near(start) => return Ok((store.map_or_else(|| self.empty(), Ok)?, start)),
             // A damaged store may have known more than the log has: that is not the same as one that was never begun.
             Local::Far(start) if damage.is_some() && start.is_first && start.offset > 0 => {
@@ -73,10 +73,9 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
                 (Fallback { store: None, start: again }, Some(refusal))
             }
         };
-        let fallback = match self.from_snapshot(meta.as_ref(), fallback)? {
-            Ok((store, start)) => return Ok((store, self.told(start))),
-            Err(fallback) => fallback,
-        };
+        if let Some((store, start)) = self.newer_snapshot(meta.as_ref(), &mut fallback)? {
+            return Ok((store, self.told(start)));
+        }
         match (fallback, damage, refusal) {
             (Fallback { store: Some(store), start: Some(start) }, ..) => Ok((store, start)),
             (Fallback { start: Some(start), .. }, ..) => Ok((self.empty()?, self.told(start))),
@@ -96,18 +95,14 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
         }
     }
 
-    /// The newest snapshot that fits and is newer than the store, if there is one; else gives `fallback` back.
-    fn from_snapshot(
-        &mut self,
-        local: Option<&Meta>,
-        fallback: Fallback<W>,
-    ) -> Result<Result<State<W>, Fallback<W>>, WorkerError> {
+    /// The newest snapshot that fits and is newer than the store, if there is one; the store is then closed.
+    fn newer_snapshot(&mut self, local: Option<&Meta>, fallback: &mut Fallback<W>) -> Result<Option<State<W>>, WorkerError> {
         let is_needed = fallback.start.is_none();
         let newer_than = local.filter(|_| fallback.store.is_some()).map(|meta| meta.offset);
         let limit = self.log.commit.map_or(i64::MAX, |commit| commit.offset);
         let listed = match self.snapshots.list(self.meanwhile) {
             Ok(listed) => listed,
-            Err(error) => return self.pass_over(error, is_needed).map(|()| Err(fallback)),
+            Err(error) => return self.pass_over(error, is_needed).map(|()| None),
         };
         for (offset, found) in listed.into_iter().filter(|(offset, _)| *offset <= limit) {
             if newer_than.is_some_and(|local| offset <= local) {
@@ -116,15 +111,15 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
             match self.fetch(&found) {
                 Ok(None) => {}
                 Ok(Some((meta, start))) => {
-                    drop(fallback);
+                    fallback.store = None;
                     self.snapshots.put_in_place()?;
-                    return self.opened(&meta, start).map(Ok);
+                    return self.opened(&meta, start).map(Some);
                 }
                 Err(error @ (SnapshotError::Damaged { .. } | SnapshotError::Format { .. })) => self.pass_over(error, false)?,
-                Err(error) => return self.pass_over(error, is_needed).map(|()| Err(fallback)),
+                Err(error) => return self.pass_over(error, is_needed).map(|()| None),
             }
         }
-        Ok(Err(fallback))
+        Ok(None)
     }
 
     /// Brings a snapshot to this machine if it fits; says why if it does not.
