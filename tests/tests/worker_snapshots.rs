@@ -128,15 +128,15 @@ fn on_s3_when_retention_has_eaten_the_log_up_to_it() {
     check_new_machine(&broker, "snap-s3", dir.path(), &s3.snapshots());
 }
 
-/// The files of a partition's snapshots that only the newest one names.
-fn of_the_newest_only(scene: &Scene, snapshots: &SnapshotConfig, dir: &Path) -> Vec<PathBuf> {
+/// The tables of the newest snapshot that none up to `offset` has.
+fn newer_tables(scene: &Scene, snapshots: &SnapshotConfig, dir: &Path, offset: i64) -> Vec<PathBuf> {
     let (agent, owner) = scene.owner(snapshots);
     let listed = agent.list(&owner, &mut || ()).unwrap();
     let objects = |listed: &Listed| -> Vec<String> {
         let manifest = agent.read(&owner, listed, &mut || ()).unwrap();
         manifest.files.into_iter().filter(|file| file.name.ends_with(".sst")).map(|file| file.object).collect()
     };
-    let older: Vec<String> = listed[1..].iter().flat_map(objects).collect();
+    let older: Vec<String> = listed.iter().filter(|listed| listed.name.offset <= offset).flat_map(objects).collect();
     let files = dir.join(format!("snapshots/{}/{}/{}/0/files", owner.group, owner.topic, owner.topic_id));
     objects(&listed[0]).into_iter().filter(|object| !older.contains(object)).map(|object| files.join(object)).collect()
 }
@@ -160,9 +160,9 @@ fn a_damaged_one_is_passed_over_for_the_next_older_and_none_left_is_refused() {
     scene.work(&dir.path().join("first"), &snapshots);
     admin::eat(&scene.bench, 0, older);
     let newest = scene.newest(&snapshots).unwrap().name.to_string();
-    let only = of_the_newest_only(&scene, &snapshots, dir.path());
-    assert!(!only.is_empty(), "the newest snapshot has a table of its own");
-    only.iter().for_each(|file| spoil(file));
+    let newer = newer_tables(&scene, &snapshots, dir.path(), older);
+    assert!(!newer.is_empty(), "the newest snapshot has a table that the older ones have not");
+    newer.iter().for_each(|file| spoil(file));
 
     // All of them damaged: refused in words, before anything is told.
     let hidden = dir.path().join("hidden");

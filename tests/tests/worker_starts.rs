@@ -126,7 +126,7 @@ fn a_log_that_is_gone() {
 fn flush(half: &Half) {
     let resources = motmot_store::Resources::new(8 << 20, 4 << 20);
     let store = motmot_store::Store::open(&resources, half.dir.path(), &half.bench.topics.touchpoints, 0).unwrap();
-    store.snapshot().unwrap(); // which flushes
+    store.snapshotter().take().unwrap(); // which flushes
 }
 
 #[test]

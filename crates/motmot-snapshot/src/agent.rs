@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use motmot_store::Meta;
+use motmot_store::{Meta, StoreError};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -47,8 +47,6 @@ pub enum Event {
     Failed {
         /// One of [`SnapshotError::REASONS`].
         reason: &'static str,
-        /// It was on its way.
-        was_begun: bool,
     },
     /// The owner has gone, with one on its way.
     Stopped,
@@ -226,18 +224,18 @@ impl Session {
         self.running.as_ref().is_none_or(JoinHandle::is_finished) && Instant::now() >= *lock(&self.shared.next)
     }
 
-    /// A snapshot could not be taken from the store.
-    pub fn failed(&self, reason: &'static str) {
-        self.shared.failed(reason, false);
-    }
-
-    /// Sends a snapshot that was taken to `folder` on its way, and returns at once. The folder is removed afterwards.
-    pub fn send(&mut self, folder: PathBuf, meta: Meta, made_at_ms: i64) {
+    /// Lets a snapshot be taken to a folder, sends it on its way, and removes the folder afterwards. Returns at once.
+    pub fn send(&mut self, take: impl FnOnce() -> Result<(PathBuf, Meta), StoreError> + Send + 'static, made_at_ms: i64) {
         *lock(&self.shared.next) = Instant::now() + self.shared.interval;
         let shared = Arc::clone(&self.shared);
         (shared.observer)(shared.partition, Event::Begun);
         self.running = Some(self.runtime.spawn(async move {
             let begun = Instant::now();
+            let (folder, meta) = match tokio::task::spawn_blocking(take).await {
+                Ok(Ok(taken)) => taken,
+                Ok(Err(error)) => return shared.not_taken(&error),
+                Err(error) => return shared.not_taken(&error),
+            };
             let made = shared.maker.lock().await.make(&folder, &meta, made_at_ms).await;
             if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
                 tracing::debug!(%error, folder = %folder.display(), "the snapshot's folder was left to the next start");
@@ -246,7 +244,7 @@ impl Session {
                 Ok(made) => shared.made(&made, made_at_ms, begun.elapsed()),
                 Err(error) => {
                     tracing::warn!(partition = shared.partition, offset = meta.offset, "no snapshot was made: {error}");
-                    shared.failed(error.reason(), true);
+                    shared.failed(error.reason());
                 }
             }
         }));
@@ -264,10 +262,15 @@ impl Shared {
         (self.observer)(partition, Event::Made { offset, made_at_ms, bytes: made.bytes, sent: made.sent, took });
     }
 
-    fn failed(&self, reason: &'static str, was_begun: bool) {
+    fn not_taken(&self, error: &dyn std::error::Error) {
+        tracing::warn!(partition = self.partition, "no snapshot was taken: {error}");
+        self.failed("local");
+    }
+
+    fn failed(&self, reason: &'static str) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed);
         *lock(&self.next) = Instant::now() + back_off(self.interval, failures);
-        (self.observer)(self.partition, Event::Failed { reason, was_begun });
+        (self.observer)(self.partition, Event::Failed { reason });
     }
 }
 

@@ -24,4 +24,4 @@ pub use key_value::{Batch, KeyValue};
 pub use meta::{Meta, StrategyId};
 pub use resources::Resources;
 pub use rocks::RocksDb;
-pub use store::{Checkpoint, Reader, Store};
+pub use store::{Checkpoint, Reader, Snapshotter, Store};

@@ -8,6 +8,7 @@ use motmot_core::time::Timestamp;
 
 use crate::error::StoreError;
 use crate::folder;
+use crate::inspect::Inspection;
 use crate::key_value::{Batch, KeyValue};
 use crate::keys;
 use crate::meta::{FORMAT, Meta, StrategyId};
@@ -55,16 +56,33 @@ impl Store {
 }
 
 impl Store<RocksDb> {
-    /// Makes a snapshot of the last checkpoint beside the store, and returns its folder: a RocksDB of its own, whose tables are hard links.
-    /// An earlier one is replaced.
+    /// What takes a snapshot of the store, on whatever thread: RocksDB flushes for it, which may take seconds when the disk is busy.
+    pub fn snapshotter(&self) -> Snapshotter {
+        Snapshotter { entries: Arc::clone(&self.entries), path: self.path.clone() }
+    }
+}
+
+/// Takes a snapshot of a store that goes on being written. Until it is done the store stays locked, whoever drops it.
+#[derive(Debug)]
+pub struct Snapshotter {
+    entries: Arc<RocksDb>,
+    path: PathBuf,
+}
+
+impl Snapshotter {
+    /// Makes a snapshot beside the store: a RocksDB of its own, whose tables are hard links. Returns its folder and what it is a
+    /// checkpoint of: some committed state, since no other is ever written, and each in one batch. An earlier one is replaced.
     ///
     /// # Errors
     /// When the disk refuses. The store is none the worse for it.
-    pub fn snapshot(&self) -> Result<PathBuf, StoreError> {
-        let into = folder::snapshot(&self.path);
+    pub fn take(self) -> Result<(PathBuf, Meta), StoreError> {
+        let Self { entries, path } = self;
+        let into = folder::snapshot(&path);
         folder::remove(&into)?;
-        self.entries.snapshot(&into).map_err(|source| StoreError::of(self.path.clone(), "snapshotted", source))?;
-        Ok(into)
+        entries.snapshot(&into).map_err(|source| StoreError::of(path.clone(), "snapshotted", source))?;
+        drop(entries);
+        let meta = Inspection::open(&into)?.meta()?.ok_or(StoreError::NoStore { path })?;
+        Ok((into, meta))
     }
 }
 

@@ -63,15 +63,15 @@ fn a_snapshot_is_the_last_checkpoint_and_the_store_goes_on() {
     let resources = Resources::new(8 << 20, 4 << 20);
     let mut store = Store::open(&resources, dir.path(), "in", 0).unwrap();
     write(&mut store, 7, &["ann"]);
-    let snapshot = store.snapshot().unwrap();
-    assert_eq!(snapshot, folder::snapshot(store.path()));
+    let (snapshot, of) = store.snapshotter().take().unwrap();
+    assert_eq!((&snapshot, of), (&folder::snapshot(store.path()), meta(7)));
     write(&mut store, 9, &["bob"]);
     let inspection = Inspection::open(&snapshot).unwrap();
     assert_eq!((inspection.meta().unwrap(), keys(&inspection, None)), (Some(meta(7)), vec!["ann".to_owned()]));
     let files: Vec<String> =
         std::fs::read_dir(&snapshot).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(files.iter().any(|name| name.ends_with(".sst")) && !files.iter().any(|name| name == "LOCK"), "{files:?}");
-    assert_eq!(store.snapshot().unwrap(), snapshot, "a newer one takes its place");
+    assert_eq!(store.snapshotter().take().unwrap(), (snapshot.clone(), meta(9)), "a newer one takes its place");
     assert_eq!(Inspection::open(&snapshot).unwrap().meta().unwrap(), Some(meta(9)));
     drop(store);
     // put in another place it is a store
@@ -86,7 +86,7 @@ fn what_a_killed_process_left_of_a_snapshot_goes_with_the_next_start() {
     let resources = Resources::new(8 << 20, 4 << 20);
     let mut store = Store::open(&resources, dir.path(), "in", 0).unwrap();
     write(&mut store, 7, &["ann"]);
-    let snapshot = store.snapshot().unwrap();
+    let (snapshot, _) = store.snapshotter().take().unwrap();
     drop(store);
     drop(Store::open(&resources, dir.path(), "in", 0).unwrap());
     assert!(!snapshot.exists());
@@ -99,7 +99,7 @@ fn a_damage_that_was_found_once_is_not_trusted_again() {
     let mut store = Store::open(&resources, dir.path(), "in", 0).unwrap();
     let names: Vec<String> = (0..2_000).map(|number| format!("customer-{number}")).collect();
     write(&mut store, 7, &names.iter().map(String::as_str).collect::<Vec<_>>());
-    store.snapshot().unwrap(); // which flushes
+    store.snapshotter().take().unwrap(); // which flushes
     drop(store);
     let table = std::fs::read_dir(dir.path().join("in-0")).unwrap().map(|entry| entry.unwrap().path());
     let table = table.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "sst")).unwrap();

@@ -191,8 +191,6 @@ pub(crate) struct SnapshotMetrics {
     offset: IntGaugeVec,
     bytes: IntGaugeVec,
     sent: IntCounter,
-    /// How long the shard stands still to take one.
-    pub(crate) take_seconds: Histogram,
     seconds: Histogram,
     failures: IntCounterVec,
     in_progress: IntGauge,
@@ -224,11 +222,6 @@ impl SnapshotMetrics {
             offset: build.per_partition("motmot_snapshot_offset", "The offset of the partition's last snapshot")?,
             bytes: build.per_partition("motmot_snapshot_bytes", "Size of the partition's last snapshot")?,
             sent: build.counter("motmot_snapshot_sent_bytes_total", "Bytes of snapshots that had to be sent")?,
-            take_seconds: build.seconds(
-                "motmot_snapshot_take_seconds",
-                "Time that a shard stands still to take a snapshot",
-                SHORT,
-            )?,
             seconds: build.seconds("motmot_snapshot_seconds", "From taking a snapshot until it is complete", LONG)?,
             failures,
             in_progress: build.gauge("motmot_snapshots_in_progress", "Snapshots that are being sent")?,
@@ -242,11 +235,9 @@ impl SnapshotMetrics {
         match event {
             Event::Begun => self.in_progress.inc(),
             Event::Stopped => self.in_progress.dec(),
-            Event::Failed { reason, was_begun } => {
+            Event::Failed { reason } => {
                 self.failed(reason);
-                if was_begun {
-                    self.in_progress.dec();
-                }
+                self.in_progress.dec();
             }
             Event::Made { offset, made_at_ms, bytes, sent, took } => {
                 self.in_progress.dec();

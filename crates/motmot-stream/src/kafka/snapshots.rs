@@ -97,16 +97,9 @@ impl Snapshots<RocksDb> for ObjectSnapshots {
     }
 
     fn take(&mut self, store: &Store, now: Timestamp) {
-        let (Some((_, session)), Some(meta)) = (&mut self.agent, store.meta()) else { return };
-        let begun = Instant::now();
-        let taken = store.snapshot();
-        self.metrics.take_seconds.observe(begun.elapsed().as_secs_f64());
-        match taken {
-            Ok(folder) => session.send(folder, meta.clone(), now.as_millis()),
-            Err(error) => {
-                tracing::warn!(partition = self.owner.partition, "no snapshot was taken: {error}");
-                session.failed("local");
-            }
+        if let (Some((_, session)), Some(_)) = (&mut self.agent, store.meta()) {
+            let snapshotter = store.snapshotter();
+            session.send(move || snapshotter.take(), now.as_millis());
         }
     }
 }

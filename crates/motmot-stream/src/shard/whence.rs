@@ -186,8 +186,8 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
 }
 
 /// How long a store may stay locked: the group may give a partition to one shard before another one of this process has noticed that it
-/// lost it.
-const UNLOCKING: Duration = Duration::from_secs(3);
+/// lost it, and a snapshot that is being taken keeps it until it is done.
+const UNLOCKING: Duration = Duration::from_secs(15);
 
 fn open<W: World>(world: &W, number: i32) -> Result<Store<W::Entries>, StoreError> {
     let begun = world.elapsed();
