@@ -200,7 +200,7 @@ impl Start {
     }
 
     /// Right where a store stands.
-    fn at(meta: &Meta) -> Self {
+    pub(crate) fn at(meta: &Meta) -> Self {
         let Meta { origin, offset, position, strategy, swaps, .. } = *meta;
         Self { origin, offset, position, strategy, swaps, refold: None, is_first: false, clock_is_lost: false }
     }

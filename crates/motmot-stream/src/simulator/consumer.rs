@@ -116,7 +116,10 @@ impl Group for SimGroup {
             return Err(failure(Answer::Retry, "offsets are not stable"));
         }
         let of = |number: &i32| broker.offsets.get(number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
-        Ok(numbers.iter().filter_map(of).collect())
+        let committed: Vec<_> = numbers.iter().filter_map(of).collect();
+        let mut depot = self.simulation.depot.borrow_mut();
+        committed.iter().for_each(|(number, offset, _)| depot.told(self.process, *number, *offset));
+        Ok(committed)
     }
 
     fn membership(&self) -> Option<Membership> {

@@ -41,11 +41,15 @@ pub(crate) enum Planted {
     CommitOfExpelled,
     /// A checkpoint has the clock of the memory, which went on since the commit.
     ClockBeyondCommit,
+    /// A snapshot that is ahead of the commit is used.
+    SnapshotAhead,
+    /// A snapshot is read on from where the store that gave way to it stood.
+    SnapshotMisplaced,
 }
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 18] = [
+    pub(super) const ALL: [(Self, u64); 20] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 1),
         (Self::ZombieCommit, 23),
@@ -64,6 +68,8 @@ impl Planted {
         (Self::SwapUnrecorded, 1),
         (Self::CommitOfExpelled, 165),
         (Self::ClockBeyondCommit, 1),
+        (Self::SnapshotAhead, 1),
+        (Self::SnapshotMisplaced, 1),
     ];
 }
 

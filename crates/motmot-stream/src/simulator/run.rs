@@ -33,6 +33,8 @@ const MACHINES: usize = 3;
 pub(super) struct Outcome {
     pub(super) commits: u64,
     pub(super) processes: u64,
+    /// Snapshots that were put in a store's place.
+    pub(super) restored: u64,
     /// Retention took what was needed: the worker refused, as it should.
     pub(super) is_refused: bool,
 }
@@ -169,6 +171,9 @@ impl Run {
         if machine {
             self.crash_machine();
         }
+        if self.simulation.depot.borrow_mut().loses_disk() {
+            self.lose_disk();
+        }
         if clock {
             let place = self.random.below(MACHINES + 1);
             let skew = *self.random.pick(&[0, 0, -1, 500, -500, 30_000, -30_000, 200_000, -200_000]);
@@ -216,14 +221,25 @@ impl Run {
         self.simulation.set_stopped(id, !is_stopped);
     }
 
-    /// A machine loses its power: its processes are gone, and what its disk was about to write.
-    fn crash_machine(&mut self) {
-        let machine = self.random.below(MACHINES);
+    fn kill_all_of(&self, machine: usize) {
         let places: Vec<usize> = {
             let slots = self.simulation.slots.borrow();
             (0..slots.len()).filter(|place| slots[*place].process.machine == machine).collect()
         };
         places.into_iter().for_each(|place| self.simulation.kill(place));
+    }
+
+    /// A machine is replaced by one with an empty disk.
+    fn lose_disk(&mut self) {
+        let machine = self.random.below(MACHINES);
+        self.kill_all_of(machine);
+        self.simulation.disks.borrow_mut().retain(|(of, _), _| *of != machine);
+    }
+
+    /// A machine loses its power: its processes are gone, and what its disk was about to write.
+    fn crash_machine(&mut self) {
+        let machine = self.random.below(MACHINES);
+        self.kill_all_of(machine);
         let lost = self.random.below(6);
         let mut disks = self.simulation.disks.borrow_mut();
         for ((of, _), folder) in disks.iter_mut() {
@@ -372,6 +388,7 @@ impl Run {
         self.alive().into_iter().for_each(|place| self.simulation.kill(place));
         self.simulation.slots.borrow_mut().clear();
         self.simulation.clients.borrow_mut().clear();
-        Outcome { commits: self.simulation.ledger.borrow().commits, processes: self.processes, is_refused }
+        let (commits, restored) = (self.simulation.ledger.borrow().commits, self.simulation.depot.borrow().restored);
+        Outcome { commits, processes: self.processes, restored, is_refused }
     }
 }
