@@ -73,12 +73,15 @@ impl Snapshotter {
     /// Makes a snapshot beside the store: a RocksDB of its own, whose tables are hard links. Returns its folder and what it is a
     /// checkpoint of: some committed state, since no other is ever written, and each in one batch. An earlier one is replaced.
     ///
+    /// What was fetched once and never became the store is removed: whoever has a store needs it no more.
+    ///
     /// # Errors
     /// When the disk refuses. The store is none the worse for it.
     pub fn take(self) -> Result<(PathBuf, Meta), StoreError> {
         let Self { entries, path } = self;
         let into = folder::snapshot(&path);
         folder::remove(&into)?;
+        folder::remove(&folder::restore(&path))?;
         entries.snapshot(&into).map_err(|source| StoreError::of(path.clone(), "snapshotted", source))?;
         drop(entries);
         let meta = Inspection::open(&into)?.meta()?.ok_or(StoreError::NoStore { path })?;

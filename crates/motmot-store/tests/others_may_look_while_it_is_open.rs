@@ -71,7 +71,11 @@ fn a_snapshot_is_the_last_checkpoint_and_the_store_goes_on() {
     let files: Vec<String> =
         std::fs::read_dir(&snapshot).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(files.iter().any(|name| name.ends_with(".sst")) && !files.iter().any(|name| name == "LOCK"), "{files:?}");
+    let left = folder::restore(store.path());
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("1.sst"), "fetched by halves").unwrap();
     assert_eq!(store.snapshotter().take().unwrap(), (snapshot.clone(), meta(9)), "a newer one takes its place");
+    assert!(!left.exists(), "what was fetched and not needed any more is removed");
     assert_eq!(Inspection::open(&snapshot).unwrap().meta().unwrap(), Some(meta(9)));
     drop(store);
     // put in another place it is a store
