@@ -3,7 +3,7 @@
 
 use motmot_core::Timestamp;
 use motmot_core::engine::Position;
-use motmot_store::{Meta, StrategyId};
+use motmot_store::{Meta, Origin, StrategyId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SnapshotError;
@@ -77,8 +77,8 @@ pub struct Manifest {
     pub partition: i32,
     /// How many partitions the topic had.
     pub partitions: i32,
-    /// The offset at which the fold began.
-    pub origin: i64,
+    /// Where the state began: an offset, `@`, and the instant of the rebuild in ms, or 0.
+    pub origin: String,
     /// The offset of the first record that is not folded.
     pub offset: i64,
     /// The clock, in ms since 1970.
@@ -122,6 +122,9 @@ impl Manifest {
         if self.strategy.parse::<StrategyId>().is_err() {
             return Some(format!("`{}` names no strategy", self.strategy));
         }
+        if self.origin.parse::<Origin>().is_err() {
+            return Some(format!("`{}` names no origin", self.origin));
+        }
         if self.offset < 0 || self.files.is_empty() || self.files.len() > MAX_FILES {
             return Some(format!("offset {} and {} files make no snapshot", self.offset, self.files.len()));
         }
@@ -136,14 +139,14 @@ impl Manifest {
             .map(|file| format!("it names the file {:?} as {:?}", file.name, file.object))
     }
 
-    /// What the store of this snapshot must say of itself; none where the strategy is none.
+    /// What the store of this snapshot must say of itself; none where strategy or origin is none.
     pub fn meta(&self) -> Option<Meta> {
         let now = Timestamp::from_millis(self.clock_ms);
         let stream_time = Timestamp::from_millis(self.stream_time_ms);
         Some(Meta {
             topic_id: self.topic_id.clone(),
             partitions: self.partitions,
-            origin: self.origin,
+            origin: self.origin.parse().ok()?,
             offset: self.offset,
             position: Position { now, stream_time },
             strategy: self.strategy.parse().ok()?,
@@ -181,7 +184,7 @@ mod tests {
             topic_id: "id".to_owned(),
             partition: 3,
             partitions: 8,
-            origin: 0,
+            origin: "0@0".to_owned(),
             offset: 42,
             clock_ms: 5,
             stream_time_ms: 4,

@@ -109,7 +109,7 @@ impl Maker {
             topic_id: meta.topic_id.clone(),
             partition: self.owner.partition,
             partitions: meta.partitions,
-            origin: meta.origin,
+            origin: meta.origin.to_string(),
             offset: meta.offset,
             clock_ms: meta.position.now.as_millis(),
             stream_time_ms: meta.position.stream_time.as_millis(),

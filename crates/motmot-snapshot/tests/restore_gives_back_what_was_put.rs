@@ -24,7 +24,7 @@ fn owner() -> Owner {
 fn meta(offset: i64) -> Meta {
     let position = Position { now: Timestamp::from_millis(7), stream_time: Timestamp::from_millis(6) };
     let strategy = StrategyId { rules: 1, text: 2 };
-    Meta { topic_id: String::new(), partitions: 8, origin: 0, offset, position, strategy, swaps: 0 }
+    Meta { topic_id: String::new(), partitions: 8, origin: motmot_store::Origin::at(0), offset, position, strategy, swaps: 0 }
 }
 
 impl Bench {

@@ -21,7 +21,7 @@ mod store;
 pub use error::StoreError;
 pub use inspect::{Counts, Inspection};
 pub use key_value::{Batch, KeyValue};
-pub use meta::{Meta, StrategyId};
+pub use meta::{Meta, Origin, StrategyId};
 pub use resources::Resources;
 pub use rocks::RocksDb;
 pub use store::{Checkpoint, Reader, Snapshotter, Store};

@@ -46,7 +46,7 @@ fn damaged() {
         let meta = Meta {
             topic_id: String::new(),
             partitions: 1,
-            origin: 0,
+            origin: motmot_store::Origin::at(0),
             offset: 1,
             position,
             strategy: StrategyId { rules: 1, text: 1 },

@@ -9,7 +9,7 @@ use motmot_store::{Checkpoint, Inspection, Meta, Resources, Store, StoreError, S
 fn meta(offset: i64) -> Meta {
     let position = Position { now: Timestamp::from_millis(offset), stream_time: Timestamp::from_millis(offset - 1) };
     let strategy = StrategyId { rules: 1, text: 2 };
-    Meta { topic_id: "id".to_owned(), partitions: 3, origin: 0, offset, position, strategy, swaps: 0 }
+    Meta { topic_id: "id".to_owned(), partitions: 3, origin: motmot_store::Origin::at(0), offset, position, strategy, swaps: 0 }
 }
 
 fn write(store: &mut Store, offset: i64, keys: &[&str]) {

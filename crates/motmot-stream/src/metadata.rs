@@ -6,7 +6,7 @@
 
 use motmot_core::Timestamp;
 use motmot_core::engine::Position;
-use motmot_store::StrategyId;
+use motmot_store::{Origin, StrategyId};
 
 /// The text beside a committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub(crate) struct CommitMetadata {
     pub(crate) strategy: StrategyId,
     /// How often it was swapped before.
     pub(crate) swaps: u64,
-    /// The first offset that was folded: the state is that of the log from here on.
-    pub(crate) origin: i64,
+    /// Where the state began.
+    pub(crate) origin: Origin,
     /// The last swap's differences are not all told yet: nothing was folded since it.
     pub(crate) is_swapping: bool,
 }
@@ -30,9 +30,9 @@ const SWAPPING: &str = "swapping";
 const NONE: StrategyId = StrategyId { rules: 0, text: 0 };
 
 impl CommitMetadata {
-    /// What `motmot rebuild` writes beside an offset: whoever starts the partition begins there, from nothing.
-    pub(crate) const fn anew(offset: i64) -> Self {
-        Self { position: Position::START, strategy: NONE, swaps: 0, origin: offset, is_swapping: false }
+    /// What `motmot rebuild` writes beside the offset where the partition is to begin, from nothing.
+    pub(crate) const fn anew(origin: Origin) -> Self {
+        Self { position: Position::START, strategy: NONE, swaps: 0, origin, is_swapping: false }
     }
 
     /// Nobody has begun since `motmot rebuild`.
@@ -40,7 +40,7 @@ impl CommitMetadata {
         self.strategy == NONE
     }
 
-    /// ASCII, at most 140 bytes.
+    /// ASCII, at most 160 bytes.
     pub(crate) fn encode(self) -> String {
         let Position { now, stream_time } = self.position;
         let mark = if self.is_swapping { SWAPPING } else { "" };
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn round_trip_in_few_ascii_bytes() {
-        let anew = CommitMetadata::anew(42);
+        let anew = CommitMetadata::anew(Origin { offset: 42, rebuilt_ms: 7 });
         assert!(anew.is_anew());
         assert_eq!(CommitMetadata::parse(&anew.encode()), Some(anew));
         for (position, swaps, is_swapping) in [
@@ -83,7 +83,8 @@ mod tests {
             (Position { now: Timestamp::from_millis(1_764_000_000_000), stream_time: Timestamp::from_millis(-1) }, 7, true),
         ] {
             let strategy = StrategyId { rules: 0xff, text: 3 };
-            let metadata = CommitMetadata { position, strategy, swaps, origin: i64::MAX, is_swapping };
+            let origin = Origin { offset: i64::MAX, rebuilt_ms: i64::MAX };
+            let metadata = CommitMetadata { position, strategy, swaps, origin, is_swapping };
             assert!(!metadata.is_anew());
             let text = metadata.encode();
             assert!(text.is_ascii() && text.len() < 200, "{text}");
@@ -96,10 +97,11 @@ mod tests {
         for text in [
             "",
             "motmot2;1;2;3-4;0;",
-            "motmot3;1;2;3-4;0;7",
-            "motmot3;1;2;3-4;0;7;half",
-            "motmot3;1;2;3-4;0;7;;",
-            "motmot3;a;2;3-4;0;7;",
+            "motmot3;1;2;3-4;0;7@0",
+            "motmot3;1;2;3-4;0;7@0;half",
+            "motmot3;1;2;3-4;0;7@0;;",
+            "motmot3;1;2;3-4;0;7;",
+            "motmot3;a;2;3-4;0;7@0;",
         ] {
             assert_eq!(CommitMetadata::parse(text), None, "{text}");
         }

@@ -9,9 +9,10 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use motmot_store::Meta;
+use motmot_store::{Meta, Origin};
 
 use crate::client::{self, FAILOVER, REQUEST_TIMEOUT};
+use crate::clock::Clock;
 use crate::config::{KafkaConfig, TopicNames};
 use crate::error::WorkerError;
 use crate::metadata::CommitMetadata;
@@ -121,7 +122,8 @@ impl Rebuild {
     /// # Errors
     /// When the brokers do not take it.
     pub fn begin_at(&self, number: i32, offset: i64) -> Result<(), WorkerError> {
-        self.set(number, offset, CommitMetadata::anew(offset))
+        let rebuilt_ms = Clock::default().now().as_millis();
+        self.set(number, offset, CommitMetadata::anew(Origin { offset, rebuilt_ms }))
     }
 
     /// Lets a partition go on from a snapshot whose description is `meta`.

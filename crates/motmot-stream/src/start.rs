@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use motmot_core::Timestamp;
 use motmot_core::engine::Position;
-use motmot_store::{Meta, StrategyId};
+use motmot_store::{Meta, Origin, StrategyId};
 
 use crate::metadata::CommitMetadata;
 use crate::strategies::SwapRecord;
@@ -46,8 +46,8 @@ pub(crate) struct Commit {
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Start {
-    /// The first record that was ever folded, or will be.
-    pub(crate) origin: i64,
+    /// Where the state began, or will.
+    pub(crate) origin: Origin,
     /// The first record to read.
     pub(crate) offset: i64,
     /// Where the engine stands there.
@@ -144,19 +144,19 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
     let Some(commit) = facts.commit.or_else(|| facts.swaps.iter().rfind(|swap| swap.number > swaps).map(commit_of)) else {
         let offset = facts.store.map_or(facts.log_start, |meta| meta.offset);
         check_log(facts, offset, "store", offset)?;
-        return Ok(facts.store.map_or_else(|| Start::first(offset, facts.configured), Start::at));
+        return Ok(facts.store.map_or_else(|| Start::first(Origin::at(offset), facts.configured), Start::at));
     };
-    if commit.metadata.is_some_and(|metadata| metadata.is_anew()) {
-        if let Some(meta) = facts.store {
-            return Err(Refusal::OtherOrigin { store: meta.origin, commit: commit.offset });
+    check_origin(facts, commit)?;
+    if let Some(anew) = commit.metadata.filter(CommitMetadata::is_anew) {
+        if let Some(Meta { offset: store, .. }) = folded(facts) {
+            return Err(Refusal::StoreAhead { store: *store, commit: commit.offset, log_start: facts.log_start });
         }
         check_log(facts, commit.offset, "commit", commit.offset)?;
-        return Ok(Start::first(commit.offset, facts.configured));
+        return Ok(Start::first(anew.origin, facts.configured));
     }
-    check_origin(facts, commit)?;
     let steps = steps(facts, commit, swaps)?;
-    let origin = facts.store.map(|meta| meta.origin).or(commit.metadata.map(|metadata| metadata.origin)).unwrap_or(0);
-    let (offset, position) = facts.store.map_or((origin, Position::START), |meta| (meta.offset, meta.position));
+    let origin = facts.store.map(|meta| meta.origin).or(commit.metadata.map(|metadata| metadata.origin)).unwrap_or_default();
+    let (offset, position) = facts.store.map_or((origin.offset, Position::START), |meta| (meta.offset, meta.position));
     if offset > commit.offset {
         return Err(Refusal::StoreAhead { store: offset, commit: commit.offset, log_start: facts.log_start });
     }
@@ -194,9 +194,9 @@ impl Start {
     }
 
     /// Of a partition that nobody has begun.
-    fn first(offset: i64, strategy: StrategyId) -> Self {
-        let position = Position::START;
-        Self { origin: offset, offset, position, strategy, swaps: 0, refold: None, is_first: true, clock_is_lost: false }
+    fn first(origin: Origin, strategy: StrategyId) -> Self {
+        let (offset, position) = (origin.offset, Position::START);
+        Self { origin, offset, position, strategy, swaps: 0, refold: None, is_first: true, clock_is_lost: false }
     }
 
     /// Right where a store stands.
@@ -265,7 +265,7 @@ fn check_identity(facts: &Facts<'_>) -> Result<(), Refusal> {
 /// A store whose fold began elsewhere is another state.
 fn check_origin(facts: &Facts<'_>, commit: Commit) -> Result<(), Refusal> {
     match (facts.store, commit.metadata) {
-        (Some(meta), Some(metadata)) if meta.origin != metadata.origin => {
+        (Some(meta), Some(metadata)) if meta.origin != metadata.origin && !planted!(FormerStateUsed) => {
             Err(Refusal::OtherOrigin { store: meta.origin, commit: metadata.origin })
         }
         _ => Ok(()),

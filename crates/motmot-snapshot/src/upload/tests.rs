@@ -141,7 +141,7 @@ fn owner() -> Owner {
 fn meta(offset: i64) -> Meta {
     let position = Position { now: motmot_core::Timestamp::from_millis(1), stream_time: motmot_core::Timestamp::from_millis(0) };
     let strategy = StrategyId { rules: 1, text: 2 };
-    Meta { topic_id: "id".to_owned(), partitions: 8, origin: 0, offset, position, strategy, swaps: 0 }
+    Meta { topic_id: "id".to_owned(), partitions: 8, origin: motmot_store::Origin::at(0), offset, position, strategy, swaps: 0 }
 }
 
 /// Two minutes until what is superseded goes, an hour until what nobody named does.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use motmot_core::engine::{BoxError, Position};
 use motmot_core::{Engine, Timestamp};
-use motmot_store::{Checkpoint, Meta, Reader, Store};
+use motmot_store::{Checkpoint, Meta, Origin, Reader, Store};
 use motmot_wire::DeadLetter;
 
 use crate::error::WorkerError;
@@ -72,8 +72,8 @@ pub(super) struct Partition<W: World> {
     pub(super) engine: Engine<Reader<W::Entries>>,
     store: Store<W::Entries>,
     snapshots: W::Snapshots,
-    /// The first offset that was folded.
-    pub(super) origin: i64,
+    /// Where its state began.
+    pub(super) origin: Origin,
     /// In force.
     pub(super) strategy: Arc<Loaded>,
     /// How often it was swapped.

@@ -118,7 +118,9 @@ impl Group for SimGroup {
         let of = |number: &i32| broker.offsets.get(number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
         let committed: Vec<_> = numbers.iter().filter_map(of).collect();
         let mut depot = self.simulation.depot.borrow_mut();
-        committed.iter().for_each(|(number, offset, _)| depot.told(self.process, *number, *offset));
+        for (number, offset, metadata) in &committed {
+            depot.told(self.process, *number, *offset, metadata.as_deref().unwrap_or_default());
+        }
         Ok(committed)
     }
 

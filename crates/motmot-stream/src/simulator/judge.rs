@@ -41,11 +41,18 @@ fn is_refusal_justified(simulation: &Simulation, process: Process, partition: i3
     match refusal {
         Refusal::BehindLogStart { store, log_start } => {
             let is_overlooked = simulation.depot.borrow().has_overlooked(process, partition, start);
-            *log_start == start && *store < start && (*store == 0 || meta.is_some_and(|meta| *store == meta.offset)) && !is_overlooked
+            let origin = simulation.depot.borrow().origin_told(process, partition).map(|origin| origin.offset);
+            let stands = [Some(0), meta.map(|meta| meta.offset), origin];
+            *log_start == start && *store < start && stands.contains(&Some(*store)) && !is_overlooked
         }
         // offsets that were set by hand, or forgotten while another machine still had a store
-        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } | Refusal::OtherOrigin { .. } => {
+        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } => {
             simulation.ledger.borrow().is_tampered
+        }
+        // a state was given up, and the log no longer reaches back to where the next one began
+        Refusal::OtherOrigin { commit, .. } => {
+            let is_overlooked = simulation.depot.borrow().has_overlooked(process, partition, start);
+            simulation.ledger.borrow().is_tampered || commit.offset < start && !is_overlooked
         }
         _ => false,
     }

@@ -45,11 +45,13 @@ pub(crate) enum Planted {
     SnapshotAhead,
     /// A snapshot is read on from where the store that gave way to it stood.
     SnapshotMisplaced,
+    /// A state of before a rebuild is used.
+    FormerStateUsed,
 }
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 20] = [
+    pub(super) const ALL: [(Self, u64); 21] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 1),
         (Self::ZombieCommit, 23),
@@ -70,6 +72,7 @@ impl Planted {
         (Self::ClockBeyondCommit, 1),
         (Self::SnapshotAhead, 1),
         (Self::SnapshotMisplaced, 1),
+        (Self::FormerStateUsed, 1),
     ];
 }
 

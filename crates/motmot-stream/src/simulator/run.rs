@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use motmot_core::Timestamp;
+use motmot_store::Origin;
 use motmot_wire::Reader;
 use prometheus::Registry;
 
@@ -16,6 +17,7 @@ use super::strategies;
 use super::workload::PARTITIONS;
 use super::world::{Process, Sim};
 use crate::config::WorkerConfig;
+use crate::metadata::CommitMetadata;
 use crate::metrics::Metrics;
 use crate::shard::{Shard, Standing};
 use crate::strategies::{Current, Loaded, text_key};
@@ -174,6 +176,9 @@ impl Run {
         if self.simulation.depot.borrow_mut().loses_disk() {
             self.lose_disk();
         }
+        if self.simulation.depot.borrow_mut().is_given_up() {
+            self.rebuild();
+        }
         if clock {
             let place = self.random.below(MACHINES + 1);
             let skew = *self.random.pick(&[0, 0, -1, 500, -500, 30_000, -30_000, 200_000, -200_000]);
@@ -278,6 +283,31 @@ impl Run {
         } else {
             broker.offsets.clear();
         }
+    }
+
+    /// All workers are stopped, and a partition begins anew from what its log has, as `motmot rebuild` lets it. Stores and snapshots of before
+    /// stay where nobody has looked.
+    fn rebuild(&mut self) {
+        self.alive().into_iter().for_each(|place| self.simulation.stop(place));
+        self.simulation.advance(Duration::from_secs(60));
+        let partition = i32::try_from(self.random.below(3)).unwrap();
+        let rebuilt_ms = self.simulation.broker_wall();
+        let mut broker = self.simulation.broker.borrow_mut();
+        let is_at_rest = broker.group.names().next().is_none() && broker.transactions.is_quiet();
+        if !is_at_rest || !broker.offsets.contains_key(&partition) {
+            return;
+        }
+        let mut ledger = self.simulation.ledger.borrow_mut();
+        for swap in &ledger.account(partition).swaps {
+            let key = Some(Rc::from(swap.key().as_bytes()));
+            let gone = Stored { timestamp: rebuilt_ms, key, value: None, headers: Rc::default() };
+            broker.log_mut(Topic::Strategies, 0).append(gone, None, self.simulation.elapsed());
+        }
+        let origin = Origin { offset: broker.log(Topic::Touchpoints, partition).start(), rebuilt_ms };
+        self.simulation.say(|| format!("partition {partition} is begun anew at {origin}"));
+        broker.offsets.insert(partition, (origin.offset, CommitMetadata::anew(origin).encode()));
+        self.simulation.depot.borrow_mut().set_aside(partition);
+        ledger.rebuilt(partition, origin);
     }
 
     /// All faults cease, everything is worked off, and the laws of the end are held against it.

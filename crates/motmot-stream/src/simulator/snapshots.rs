@@ -8,12 +8,13 @@ use std::rc::Rc;
 
 use motmot_core::Timestamp;
 use motmot_snapshot::SnapshotError;
-use motmot_store::{Meta, Store, StoreError};
+use motmot_store::{Meta, Origin, Store, StoreError};
 
 use super::disk::{self, Disk, Entries, Folder, Identity};
 use super::random::Random;
 use super::simulation::Simulation;
 use super::world::Process;
+use crate::metadata::CommitMetadata;
 use crate::port::Snapshots;
 
 /// Snapshots that are kept, besides those that are ahead.
@@ -47,6 +48,7 @@ struct Rates {
     fails: usize,
     damaged: usize,
     lost_disk: usize,
+    rebuild: usize,
 }
 
 pub(super) struct Depot {
@@ -57,8 +59,8 @@ pub(super) struct Depot {
     underway: Vec<Underway>,
     /// By process and partition: what it was given last when it asked for all there are.
     listed: BTreeMap<(u64, i32), Vec<Kept>>,
-    /// By process and partition: the committed offset that it was told last.
-    told: BTreeMap<(u64, i32), i64>,
+    /// By process and partition: the committed offset that it was told last, and where the state began.
+    told: BTreeMap<(u64, i32), (i64, Option<Origin>)>,
     pub(super) restored: u64,
 }
 
@@ -72,6 +74,7 @@ impl Depot {
             fails: *random.pick(&[0, 0, 50, 300]),
             damaged: *random.pick(&[0, 0, 100, 500]),
             lost_disk: *random.pick(&[0, 2, 10]),
+            rebuild: *random.pick(&[0, 0, 1, 4]),
         });
         let (kept, listed, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { random, rates, kept, underway: Vec::new(), listed, told, restored: 0 }
@@ -91,14 +94,33 @@ impl Depot {
         self.rates.is_some_and(|rates| rates.fails > 0 || rates.damaged > 0)
     }
 
-    pub(super) fn told(&mut self, process: Process, partition: i32, commit: i64) {
-        self.told.insert((process.id, partition), commit);
+    /// Whether somebody gives a partition's state up now.
+    pub(super) fn is_given_up(&mut self) -> bool {
+        self.happens(|rates| rates.rebuild)
+    }
+
+    /// Its snapshots are set aside, if whoever gives it up knows where they are.
+    pub(super) fn set_aside(&mut self, partition: i32) {
+        if self.random.below(2) == 0 {
+            self.kept.remove(&partition);
+        }
+    }
+
+    pub(super) fn told(&mut self, process: Process, partition: i32, commit: i64, metadata: &str) {
+        let origin = CommitMetadata::parse(metadata).map(|metadata| metadata.origin);
+        self.told.insert((process.id, partition), (commit, origin));
+    }
+
+    /// Where the state began, as a process was told last.
+    pub(super) fn origin_told(&self, process: Process, partition: i32) -> Option<Origin> {
+        self.told.get(&(process.id, partition))?.1
     }
 
     /// Whether a process was given a snapshot that leads on, and has refused nevertheless.
     pub(super) fn has_overlooked(&self, process: Process, partition: i32, log_start: i64) -> bool {
-        let limit = self.told.get(&(process.id, partition)).copied().unwrap_or(i64::MAX);
-        let leads_on = |kept: &Kept| !kept.is_damaged && (log_start..=limit).contains(&kept.meta.offset);
+        let (limit, origin) = self.told.get(&(process.id, partition)).copied().unwrap_or((i64::MAX, None));
+        let is_of_it = |kept: &Kept| origin.is_none_or(|origin| kept.meta.origin == origin);
+        let leads_on = |kept: &Kept| !kept.is_damaged && is_of_it(kept) && (log_start..=limit).contains(&kept.meta.offset);
         self.listed.get(&(process.id, partition)).is_some_and(|listed| listed.iter().any(leads_on))
     }
 
@@ -200,7 +222,7 @@ impl Snapshots<Disk> for SimSnapshots {
             depot.restored += 1;
             let told = depot.told.get(&(process.id, partition)).copied();
             assert!(
-                told.is_none_or(|commit| meta.offset <= commit),
+                told.is_none_or(|(commit, _)| meta.offset <= commit),
                 "partition {partition}: a snapshot of offset {} is used, ahead of the commit at {told:?}",
                 meta.offset
             );

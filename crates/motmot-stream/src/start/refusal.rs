@@ -1,6 +1,6 @@
 //! Why a partition is not started, in words that say what mends it.
 
-use motmot_store::StrategyId;
+use motmot_store::{Origin, StrategyId};
 
 /// Why a partition is not started, with the mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,14 +39,15 @@ pub enum Refusal {
     },
     /// Somebody has begun anew since.
     #[error(
-        "the store was folded from offset {store} on, and what is committed from {commit} on: motmot rebuild was run since the store was \
-         written. Neither a snapshot of the new state is there, nor does the log reach back to {commit}. {REBUILD}"
+        "the store is of the state that began at {store}, and what is committed is of the one that began at {commit} (an offset, and the \
+         instant of the rebuild in ms): motmot rebuild was run since the store was written. Neither a snapshot of the new state is there, \
+         nor does the log reach back to where it began. {REBUILD}"
     )]
     OtherOrigin {
-        /// The store's first offset.
-        store: i64,
-        /// The committed state's.
-        commit: i64,
+        /// Where the store's state began.
+        store: Origin,
+        /// Where the committed one did.
+        commit: Origin,
     },
     /// A swap on the way from store to commit is not recorded.
     #[error(

@@ -14,12 +14,21 @@ fn at(now: i64) -> Position {
 
 /// A store that has seen so many swaps.
 fn meta(offset: i64, now: i64, swaps: u64) -> Meta {
-    Meta { topic_id: "id".to_owned(), partitions: 4, origin: 0, offset, position: at(now), strategy: id(swaps + 1), swaps }
+    Meta {
+        topic_id: "id".to_owned(),
+        partitions: 4,
+        origin: Origin::at(0),
+        offset,
+        position: at(now),
+        strategy: id(swaps + 1),
+        swaps,
+    }
 }
 
 /// A commit that has seen so many swaps.
 fn commit(offset: i64, now: i64, swaps: u64) -> Commit {
-    let metadata = CommitMetadata { position: at(now), strategy: id(swaps + 1), swaps, origin: 0, is_swapping: false };
+    let metadata =
+        CommitMetadata { position: at(now), strategy: id(swaps + 1), swaps, origin: Origin::at(0), is_swapping: false };
     Commit { offset, metadata: Some(metadata) }
 }
 
@@ -41,14 +50,23 @@ fn check(store: Option<&Meta>, commit: Option<Commit>, log: (i64, i64), expected
 }
 
 fn speaking(offset: i64, position: Position, strategy: u64, is_first: bool) -> Result<Start, Refusal> {
-    let origin = if is_first { offset } else { 0 };
+    let origin = Origin::at(if is_first { offset } else { 0 });
     Ok(Start { origin, offset, position, strategy: id(strategy), swaps: 0, refold: None, is_first, clock_is_lost: false })
 }
 
 fn refolding(offset: i64, position: Position, until: i64, to: Option<Position>) -> Result<Start, Refusal> {
     let (clock, stream_time) = (to.map(|p| p.now), to.map(|p| p.stream_time));
     let refold = Some(Refold { until, clock, stream_time, steps: VecDeque::new(), is_swapping: false });
-    Ok(Start { origin: 0, offset, position, strategy: id(1), swaps: 0, refold, is_first: false, clock_is_lost: to.is_none() })
+    Ok(Start {
+        origin: Origin::at(0),
+        offset,
+        position,
+        strategy: id(1),
+        swaps: 0,
+        refold,
+        is_first: false,
+        clock_is_lost: to.is_none(),
+    })
 }
 
 #[test]
@@ -230,35 +248,46 @@ fn what_no_snapshot_mends_is_refused_at_once() {
     check_judged(Some(&other), Some(commit(8, 80, 0)), (0, 10), 5, &Err(refusal));
 }
 
+/// A state that was begun anew at this offset.
+fn rebuilt(offset: i64) -> Origin {
+    Origin { offset, rebuilt_ms: 77 }
+}
+
 #[test]
 fn a_rebuild_begins_where_it_says_whatever_is_on_the_disk() {
-    let anew = Commit { offset: 4, metadata: Some(CommitMetadata::anew(4)) };
-    let begin = speaking(4, Position::START, CONFIGURED, true).unwrap();
-    check_judged(None, Some(anew), (2, 10), 5, &Ok(Local::Far(begin.clone())));
-    let refusal = Refusal::OtherOrigin { store: 0, commit: 4 };
-    let useless = Ok(Local::Useless { refusal, again: Some(begin) });
-    check_judged(Some(&meta(3, 30, 0)), Some(anew), (2, 10), 5, &useless);
-    check_judged(Some(&meta(9, 30, 2)), Some(anew), (2, 10), 5, &useless);
+    for offset in [4, 2] {
+        let origin = rebuilt(offset);
+        let anew = Commit { offset, metadata: Some(CommitMetadata::anew(origin)) };
+        let begin = Start { origin, ..speaking(offset, Position::START, CONFIGURED, true).unwrap() };
+        check_judged(None, Some(anew), (2, 10), 5, &Ok(Local::Far(begin.clone())));
+        let former = Meta { origin: Origin::at(2), ..meta(3, 30, 0) };
+        let refusal = Refusal::OtherOrigin { store: Origin::at(2), commit: origin };
+        let useless = Ok(Local::Useless { refusal, again: Some(begin) });
+        check_judged(Some(&former), Some(anew), (2, 10), 5, &useless);
+        check_judged(Some(&Meta { offset: 9, swaps: 2, ..former }), Some(anew), (2, 10), 5, &useless);
+    }
+    let anew = Commit { offset: 4, metadata: Some(CommitMetadata::anew(rebuilt(4))) };
     let refusal = Refusal::BehindLogStart { store: 4, log_start: 5 };
     check_judged(None, Some(anew), (5, 10), 5, &Ok(Local::Useless { refusal, again: None }));
 }
 
 #[test]
 fn a_store_from_before_a_rebuild_is_no_store_of_what_was_committed_since() {
-    let since = |mut commit: Commit, origin| {
+    // also where both begin at the same offset
+    for offset in [4, 0] {
+        let origin = rebuilt(offset);
+        let mut commit = commit(8, 80, 0);
         commit.metadata.as_mut().unwrap().origin = origin;
-        commit
-    };
-    let commit = since(commit(8, 80, 0), 4);
-    let refusal = Refusal::OtherOrigin { store: 0, commit: 4 };
-    let again = Start { origin: 4, ..refolding(4, Position::START, 8, Some(at(80))).unwrap() };
-    let useless = |again| Ok(Local::Useless { refusal: refusal.clone(), again });
-    check_judged(Some(&meta(6, 60, 0)), Some(commit), (4, 10), 5, &useless(Some(again.clone())));
-    check_judged(Some(&meta(6, 60, 0)), Some(commit), (5, 10), 5, &useless(None));
-    check_judged(None, Some(commit), (4, 10), 5, &Ok(Local::Far(again)));
-    let rebuilt = Meta { origin: 4, ..meta(6, 60, 0) };
-    let start = Start { origin: 4, ..refolding(6, at(60), 8, Some(at(80))).unwrap() };
-    check_judged(Some(&rebuilt), Some(commit), (5, 10), 5, &Ok(Local::Near(start)));
+        let refusal = Refusal::OtherOrigin { store: Origin::at(0), commit: origin };
+        let again = Start { origin, ..refolding(offset, Position::START, 8, Some(at(80))).unwrap() };
+        let useless = |again| Ok(Local::Useless { refusal: refusal.clone(), again });
+        check_judged(Some(&meta(6, 60, 0)), Some(commit), (offset, 10), 5, &useless(Some(again.clone())));
+        check_judged(Some(&meta(6, 60, 0)), Some(commit), (5, 10), 5, &useless(None));
+        check_judged(None, Some(commit), (offset, 10), 5, &Ok(Local::Far(again)));
+        let since = Meta { origin, ..meta(6, 60, 0) };
+        let start = Start { origin, ..refolding(6, at(60), 8, Some(at(80))).unwrap() };
+        check_judged(Some(&since), Some(commit), (5, 10), 5, &Ok(Local::Near(start)));
+    }
 }
 
 #[test]

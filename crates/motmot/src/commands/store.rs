@@ -56,7 +56,8 @@ fn summary(folder: &Path, store: &Inspection, meta: Option<&Meta>, strategy: Opt
         json!({
             "topic_id": meta.topic_id,
             "partitions": meta.partitions,
-            "origin": meta.origin,
+            "origin": meta.origin.offset,
+            "rebuilt_ms": meta.origin.rebuilt_ms,
             "offset": meta.offset,
             "clock": instant(meta.position.now),
             "stream_time": instant(meta.position.stream_time),
