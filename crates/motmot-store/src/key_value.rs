@@ -3,6 +3,8 @@
 //! [`RocksDb`](crate::RocksDb) in a worker. A simulation of the worker keeps the entries in memory, where it can lose them, fill the disk and
 //! bring an older checkpoint back: everything above this line is the same code in both.
 
+use std::ops::ControlFlow;
+
 use motmot_core::engine::BoxError;
 
 /// Entries in the order of their keys.
@@ -16,11 +18,11 @@ pub trait KeyValue {
     /// When the disk refuses.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BoxError>;
 
-    /// Hands each key from `from` on and before `until` to `visit`, in their order.
+    /// Hands each key from `from` on and before `until` to `visit`, in their order, until it has enough.
     ///
     /// # Errors
     /// When the disk refuses.
-    fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<(), BoxError>;
+    fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), BoxError>;
 
     /// Makes all changes of a batch, or none.
     ///

@@ -1,5 +1,6 @@
 //! RocksDB under a store.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use motmot_core::engine::BoxError;
@@ -31,13 +32,15 @@ impl KeyValue for RocksDb {
         Ok(self.0.get(key)?)
     }
 
-    fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<(), BoxError> {
+    fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), BoxError> {
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(until);
         let mut iterator = self.0.raw_iterator_opt(options);
         iterator.seek(from);
         while let Some(key) = iterator.key() {
-            visit(key);
+            if visit(key).is_break() {
+                break;
+            }
             iterator.next();
         }
         Ok(iterator.status()?)

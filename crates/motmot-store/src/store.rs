@@ -1,9 +1,10 @@
 //! One partition's store: open it, read cold rows, write a checkpoint.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use motmot_core::engine::{BoxError, Cold, RowChange, RowId};
+use motmot_core::engine::{BoxError, Cold, DueVisit, RowChange, RowId};
 use motmot_core::time::Timestamp;
 
 use crate::error::StoreError;
@@ -222,7 +223,7 @@ impl<K: KeyValue> Cold for Reader<K> {
         Ok(self.entries.get(&self.key).map_err(|source| self.disk(source))?)
     }
 
-    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut dyn FnMut(Timestamp, RowId<'_>)) -> Result<(), BoxError> {
+    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut DueVisit<'_>) -> Result<(), BoxError> {
         if until <= after {
             return Ok(());
         }
@@ -235,7 +236,8 @@ impl<K: KeyValue> Cold for Reader<K> {
         let scanned = self.entries.scan(&self.key, &end, &mut |key| match keys::parse_wake(key) {
             Ok((at, row)) => visit(at, row),
             Err(e) => {
-                damaged.get_or_insert_with(|| format!("the wake-up {key:02x?} cannot be read ({e})"));
+                damaged = Some(format!("the wake-up {key:02x?} cannot be read ({e})"));
+                ControlFlow::Break(())
             }
         });
         scanned.map_err(|source| self.disk(source))?;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
+use std::ops::ControlFlow;
+
 use motmot_core::Timestamp;
 use motmot_core::engine::{Cold, Position, RowChange, RowId};
 use motmot_store::{Checkpoint, Meta, Reader, Resources, Store, StrategyId};
@@ -39,7 +41,11 @@ fn put<'a>(row: RowId<'a>, value: &'a [u8], wake_at: Option<i64>, previous: Opti
 
 fn due(reader: &mut Reader, after: Timestamp, until: Timestamp) -> Vec<(i64, String)> {
     let mut found = Vec::new();
-    reader.due(after, until, &mut |at, row| found.push((at.as_millis(), row.key.to_owned()))).unwrap();
+    let mut visit = |at: Timestamp, row: RowId<'_>| {
+        found.push((at.as_millis(), row.key.to_owned()));
+        ControlFlow::Continue(())
+    };
+    reader.due(after, until, &mut visit).unwrap();
     found
 }
 

@@ -27,9 +27,10 @@ mod tell;
 mod touchpoints;
 mod verdict;
 
-pub use port::{BoxError, Cold, NoCold, Position, RowChange, RowId, Sink, Verdict};
+pub use port::{BoxError, Cold, DueVisit, NoCold, Position, RowChange, RowId, Sink, Verdict};
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -157,6 +158,8 @@ impl<C: Cold> Engine<C> {
                 if matches!(verdict, Verdict::Folded | Verdict::Overflow) {
                     self.shelf.touch(slot);
                     self.shelf.pend(slot);
+                }
+                if verdict == Verdict::Folded {
                     self.enter(slot)?;
                 }
                 return Ok(verdict);
@@ -216,8 +219,8 @@ impl<C: Cold> Engine<C> {
         let portion = self.rejudge.split_off(self.rejudge.len().saturating_sub(budget.max(1)));
         portion.into_iter().for_each(|slot| self.shelf.pend(slot));
         if self.rejudge.is_empty() {
-            self.collect_due(target)?;
-            self.position.now = self.fire_until(target, budget)?;
+            let reached = self.collect_due(target, budget.max(1))?.max(self.position.now);
+            self.position.now = self.fire_until(reached, budget)?;
         }
         let now = self.position.now;
         // to tell one cycle may show that another of its customer's has something to say
@@ -230,21 +233,29 @@ impl<C: Cold> Engine<C> {
             }
         }
         self.collect()?;
-        Ok(now == target && self.rejudge.is_empty())
+        Ok(now == target && self.horizon >= target && self.rejudge.is_empty())
     }
 
-    /// Asks for the cold rows that are due up to `target`.
-    fn collect_due(&mut self, target: Timestamp) -> Result<(), BoxError> {
-        if target > self.horizon {
-            let (due, shelf) = (&mut self.due, &self.shelf);
+    /// Asks for the cold rows that are due up to `target`, until about `most` wait: after an outage it may be all that there are. Returns
+    /// the instant up to which none was left out.
+    fn collect_due(&mut self, target: Timestamp, most: usize) -> Result<Timestamp, BoxError> {
+        if target > self.horizon && self.due.len() < most {
+            let (due, shelf, mut last, mut reached) = (&mut self.due, &self.shelf, self.horizon, target);
             self.cold.due(self.horizon, target, &mut |at, row| {
+                // all of one instant belong together
+                if due.len() >= most && at > last {
+                    reached = at.plus(-1);
+                    return ControlFlow::Break(());
+                }
+                last = at;
                 if shelf.find(row).is_none() {
                     due.insert((at, row.key.into(), row.cycle_id.map(Into::into)));
                 }
+                ControlFlow::Continue(())
             })?;
-            self.horizon = target;
+            self.horizon = reached;
         }
-        Ok(())
+        Ok(target.min(self.horizon))
     }
 
     /// Marks what is due, the earliest first, until the budget is used up; returns the instant up to which nothing was left out.

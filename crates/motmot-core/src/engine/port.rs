@@ -1,5 +1,7 @@
 //! What the engine needs from, and gives to, the world around it.
 
+use std::ops::ControlFlow;
+
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::cycle::CycleRecord;
@@ -70,6 +72,9 @@ pub struct RowChange<'a> {
     pub previous_wake_at: Option<Timestamp>,
 }
 
+/// Takes the name of a row that is due, and says whether there may be more.
+pub type DueVisit<'v> = dyn FnMut(Timestamp, RowId<'_>) -> ControlFlow<()> + 'v;
+
 /// Serves rows that are not in memory, as they stood at the last checkpoint.
 pub trait Cold {
     /// The value of a row.
@@ -78,11 +83,11 @@ pub trait Cold {
     /// When it cannot be read; absent is `None`.
     fn load(&mut self, row: RowId<'_>) -> Result<Option<Vec<u8>>, BoxError>;
 
-    /// Visits the rows whose `wake_at` lies after `after` and at or before `until`, the earliest first.
+    /// Visits the rows whose `wake_at` lies after `after` and at or before `until`, the earliest first, until `visit` has enough.
     ///
     /// # Errors
     /// When the index cannot be read.
-    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut dyn FnMut(Timestamp, RowId<'_>)) -> Result<(), BoxError>;
+    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut DueVisit<'_>) -> Result<(), BoxError>;
 }
 
 /// Everything is in memory.
@@ -93,7 +98,7 @@ impl Cold for NoCold {
     fn load(&mut self, _: RowId<'_>) -> Result<Option<Vec<u8>>, BoxError> {
         Ok(None)
     }
-    fn due(&mut self, _: Timestamp, _: Timestamp, _: &mut dyn FnMut(Timestamp, RowId<'_>)) -> Result<(), BoxError> {
+    fn due(&mut self, _: Timestamp, _: Timestamp, _: &mut DueVisit<'_>) -> Result<(), BoxError> {
         Ok(())
     }
 }

@@ -92,6 +92,9 @@ pub(super) enum Clock {
     Stream,
 }
 
+/// So many entries of a heap, beside two for each row, may be of rows that are gone or filed elsewhere.
+const STALE_ENTRIES: usize = 1_024;
+
 type Heap = BinaryHeap<Reverse<(Timestamp, Slot)>>;
 
 /// Every row in memory.
@@ -242,11 +245,24 @@ impl Shelf {
         // what waited for its collection and was amended goes back to the other clock
         if at != Timestamp::MAX && (at < row.filed.1 || clock != row.filed.0) {
             row.filed = (clock, at);
-            match clock {
-                Clock::Now => self.by_now.push(Reverse((at, slot))),
-                Clock::Stream => self.by_stream.push(Reverse((at, slot))),
+            let most = self.index.len().saturating_mul(2) + STALE_ENTRIES;
+            let heap = if clock == Clock::Now { &mut self.by_now } else { &mut self.by_stream };
+            heap.push(Reverse((at, slot)));
+            if heap.len() > most {
+                self.sweep(clock);
             }
         }
+    }
+
+    /// Rids a heap of entries whose rows are gone or filed elsewhere. They would go when their time comes, but that may be in months, and a
+    /// row that leaves memory and comes back leaves one each time.
+    fn sweep(&mut self, clock: Clock) {
+        let live = |(slot, row): (usize, &Option<Row>)| {
+            let row = row.as_ref().filter(|row| row.filed.0 == clock && row.filed.1 != Timestamp::MAX)?;
+            Some(Reverse((row.filed.1, Slot::try_from(slot).ok()?)))
+        };
+        let heap: Heap = self.rows.iter().enumerate().filter_map(live).collect();
+        *(if clock == Clock::Now { &mut self.by_now } else { &mut self.by_stream }) = heap;
     }
 
     /// The time of the next entry.
@@ -278,5 +294,32 @@ impl Shelf {
                 self.evictions += 1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_come_and_go_leave_nothing_in_the_heaps() {
+        let mut shelf = Shelf::default();
+        let customer = |n: i64| Body::Customer(Box::new(Customer::new(&n.to_string())));
+        let never = Timestamp::MIN;
+        let stays = shelf.insert(customer(-1), None);
+        shelf.wake(stays, Clock::Now, Timestamp::from_millis(7));
+        for round in 0..20_000 {
+            let at = Timestamp::from_millis(1_000_000 + round);
+            let slot = shelf.insert(customer(round % 10), Some(at));
+            shelf.wake(slot, Clock::Now, at);
+            shelf.wake(slot, Clock::Stream, at);
+            shelf.evict(0, never);
+            shelf.evict(0, never);
+            assert_eq!(shelf.len(), 1, "only what no checkpoint has stays");
+        }
+        let entries = (shelf.by_now.len(), shelf.by_stream.len());
+        assert!(entries.0 <= STALE_ENTRIES + 4 && entries.1 <= STALE_ENTRIES + 4, "{entries:?}");
+        assert_eq!(shelf.next(Clock::Now), Some(Timestamp::from_millis(7)));
+        assert_eq!(shelf.fire(Clock::Now), Some(stays), "what is live is not swept away");
     }
 }

@@ -1,5 +1,6 @@
 //! The swap of the strategy: what can still be amended is judged anew, what is final keeps its verdict.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::strategy::Strategy;
@@ -67,6 +68,7 @@ impl<C: Cold> Engine<C> {
         let mut names: Vec<(Box<str>, Option<Box<str>>)> = Vec::new();
         self.cold.due(Timestamp::MIN, Timestamp::MAX, &mut |_, row| {
             names.push((row.key.into(), row.cycle_id.map(Into::into)));
+            ControlFlow::Continue(())
         })?;
         for (key, cycle_id) in names {
             let slot = self.slot(RowId { key: &key, cycle_id: cycle_id.as_deref() })?;

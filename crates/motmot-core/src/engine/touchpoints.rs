@@ -112,11 +112,15 @@ impl Touchpoints {
         match self.entries.last() {
             None => 0,
             Some(last) if key(last) < key(new) => self.entries.len(),
-            Some(_) => {
-                let id = |entry: &Entry| codec::event_id(self.encoded(entry)).expect("written by `insert`, or checked by `read`");
-                self.entries.partition_point(|old| key(old).cmp(&key(new)).then_with(|| id(old).cmp(id(new))).is_lt())
-            }
+            Some(_) => self.entries.partition_point(|old| self.is_before(old, new)),
         }
+    }
+
+    /// The order of a cycle's touchpoints: by (occurred_at, seq, stage, event_id).
+    fn is_before(&self, one: &Entry, other: &Entry) -> bool {
+        let key = |entry: &Entry| (entry.at, entry.seq, entry.stage);
+        let id = |entry: &Entry| codec::event_id(self.encoded(entry)).expect("written by `insert`, or checked by `read`");
+        key(one).cmp(&key(other)).then_with(|| id(one).cmp(id(other))).is_lt()
     }
 
     /// Moves all touchpoints from position `at` on into a new set.
@@ -153,7 +157,7 @@ impl Touchpoints {
         }
     }
 
-    /// Reads a set from a row, and checks every touchpoint in it.
+    /// Reads a set from a row, and checks every touchpoint in it, and that each lies behind the one before it. A cycle has at least one.
     pub(super) fn read(from: &mut Take<'_>) -> Result<Self, Damaged> {
         let mut read = Self::default();
         for _ in 0..from.count()? {
@@ -161,13 +165,21 @@ impl Touchpoints {
             let content = u64::from_le_bytes(from.bytes(8)?.try_into().map_err(|_| Damaged)?);
             let length = from.count()?;
             let encoded = from.bytes(length)?;
-            let touchpoint = codec::decode(&mut Take(encoded))?;
+            let mut rest = Take(encoded);
+            let touchpoint = codec::decode(&mut rest)?;
             let Touchpoint { occurred_at: at, seq, stage, ref event_id, .. } = touchpoint;
             let id_hash = xxh3_64(event_id.as_bytes());
             let length = u32::try_from(length).map_err(|_| Damaged)?;
             read.push_encoded(Entry { at, seq, stage, id_hash, content, offset, start: 0, length }, encoded);
+            let is_in_order = match read.entries.as_slice() {
+                [.., before, last] => read.is_before(before, last),
+                _ => true,
+            };
+            if !(rest.0.is_empty() && is_in_order) {
+                return Err(Damaged);
+            }
         }
-        Ok(read)
+        if read.entries.is_empty() { Err(Damaged) } else { Ok(read) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What is in memory must not show: cases that random logs meet too seldom.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use motmot_core::engine::Position;
+use motmot_core::engine::{BoxError, Cold, DueVisit, Position, RowId};
 use motmot_core::strategy::Strategy;
 use motmot_core::touchpoint::{Outcome, Stage, Touchpoint};
 use motmot_core::{Engine, Timestamp, Verdict};
@@ -70,4 +72,52 @@ fn a_cycle_is_not_collected_in_the_place_of_a_cold_one_before_it() {
             assert_eq!(tables.cycles, expected.cycles, "{case}");
         }
     }
+}
+
+/// Serves a store's rows, and counts those that are named as due.
+struct Counted(Store, Rc<Cell<usize>>);
+
+impl Cold for Counted {
+    fn load(&mut self, row: RowId<'_>) -> Result<Option<Vec<u8>>, BoxError> {
+        self.0.load(row)
+    }
+    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut DueVisit<'_>) -> Result<(), BoxError> {
+        self.0.due(after, until, &mut |at, row| {
+            self.1.set(self.1.get() + 1);
+            visit(at, row)
+        })
+    }
+}
+
+#[test]
+fn what_fell_due_in_an_outage_is_taken_in_by_portions() {
+    const CYCLES: i64 = 1_000;
+    let text = "strategy: outage\ncycles: [{inactivity: 600s, grace: 10s}]\nrules:\n  - {id: gone, kind: abandoned, dimension: empathy}\n";
+    let strategy = Arc::new(Strategy::load("outage.yaml", text).unwrap());
+    let (store, mut before) = (Store::default(), Tables::default());
+    let mut engine = Engine::new(Arc::clone(&strategy), store.clone(), Position::START);
+    for n in 0..CYCLES {
+        let touchpoint = Touchpoint { cycle_id: Some("c".into()), ..touchpoint("e", n, Stage::Greeting, "phone") };
+        engine.apply(&n.to_string(), &touchpoint, at(n), n, &mut before).unwrap();
+    }
+    engine.advance(at(CYCLES - 1), usize::MAX, &mut before).unwrap();
+    engine.checkpoint(&mut |change| store.take(&change));
+    let run = |budget: usize| {
+        let (named, mut tables) = (Rc::new(Cell::new(0)), before.clone());
+        let cold = Counted(store.snapshot(), Rc::clone(&named));
+        let mut engine = Engine::new(Arc::clone(&strategy), cold, engine.position());
+        let mut most = 0;
+        loop {
+            let already = named.get();
+            let is_done = engine.advance(at(100_000), budget, &mut tables).unwrap();
+            most = most.max(named.get() - already);
+            if is_done {
+                return (most, tables);
+            }
+        }
+    };
+    let ((all, expected), (few, found)) = (run(usize::MAX), run(10));
+    assert!(i64::try_from(all).unwrap() >= CYCLES, "{all}");
+    assert!(few <= 11, "{few} rows were named to one call");
+    assert_eq!((found.moments, found.cycles), (expected.moments, expected.cycles));
 }

@@ -5,7 +5,9 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)] // a test that panics has failed, as it should
 
+mod damaged_rows;
 mod evictions;
+mod hot_keys;
 mod mechanisms;
 mod oracle;
 mod properties;

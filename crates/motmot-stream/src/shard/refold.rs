@@ -7,7 +7,7 @@ use motmot_core::Timestamp;
 use motmot_core::engine::Position;
 use motmot_store::StrategyId;
 
-use super::partition::{Partition, Phase};
+use super::partition::{DEADLINES, Partition, Phase};
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::outbox::Outbox;
@@ -108,7 +108,7 @@ impl<W: World> Partition<W> {
     }
 
     fn advance_in_silence(&mut self, shared: &Shared<W>, target: Timestamp) -> Result<(), Interrupt> {
-        while !self.engine.advance(target, usize::MAX, &mut Silence).map_err(|source| self.state_error(shared, source))? {}
+        while !self.engine.advance(target, DEADLINES, &mut Silence).map_err(|source| self.state_error(shared, source))? {}
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The machines' disks: a store's entries in memory, as they may be lost.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -76,7 +76,7 @@ impl KeyValue for View {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BoxError> {
         Ok(self.0.get(key).cloned())
     }
-    fn scan(&self, _: &[u8], _: &[u8], _: &mut dyn FnMut(&[u8])) -> Result<(), BoxError> {
+    fn scan(&self, _: &[u8], _: &[u8], _: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), BoxError> {
         Ok(())
     }
     fn write(&self, _: Changes) -> Result<(), BoxError> {
@@ -159,10 +159,10 @@ impl KeyValue for Disk {
         Ok(self.latest()?.get(key).cloned())
     }
 
-    fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<(), BoxError> {
+    fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), BoxError> {
         let latest = self.latest()?;
         let range = (Bound::Included(from.to_vec()), Bound::Excluded(until.to_vec()));
-        latest.range(range).for_each(|(key, _)| visit(key));
+        _ = latest.range(range).try_for_each(|(key, _)| visit(key));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use motmot_core::Timestamp;
-use motmot_core::engine::{BoxError, Cold, RowChange, RowId};
+use motmot_core::engine::{BoxError, Cold, DueVisit, RowChange, RowId};
 
 type Name = (String, Option<String>);
 
@@ -49,12 +49,10 @@ impl Cold for Store {
         Ok(self.0.borrow().rows.get(&(row.key.to_owned(), row.cycle_id.map(str::to_owned))).cloned())
     }
 
-    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut dyn FnMut(Timestamp, RowId<'_>)) -> Result<(), BoxError> {
-        for (at, (key, cycle_id)) in self.0.borrow().wake.keys() {
-            if *at > after && *at <= until {
-                visit(*at, RowId { key, cycle_id: cycle_id.as_deref() });
-            }
-        }
+    fn due(&mut self, after: Timestamp, until: Timestamp, visit: &mut DueVisit<'_>) -> Result<(), BoxError> {
+        let content = self.0.borrow();
+        let mut due = content.wake.keys().filter(|(at, _)| *at > after && *at <= until);
+        _ = due.try_for_each(|(at, (key, cycle_id))| visit(*at, RowId { key, cycle_id: cycle_id.as_deref() }));
         Ok(())
     }
 }
