@@ -1,5 +1,6 @@
 //! Shared support of the tests.
 
+pub mod admin;
 pub mod desk;
 pub mod gate;
 pub mod http;
@@ -8,5 +9,6 @@ pub mod moments;
 pub mod process;
 pub mod prometheus;
 pub mod registry;
+pub mod s3;
 pub mod secure;
 pub mod service;

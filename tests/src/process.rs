@@ -69,8 +69,13 @@ pub fn motmot() -> &'static Path {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
         let is_current = std::fs::metadata(&program).is_ok_and(|built| built.modified().unwrap() > last_change(&sources));
         if !is_current {
-            let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "motmot"]).status().unwrap();
-            assert!(built.success() && program.is_file(), "`cargo build -p motmot` did not give {}", program.display());
+            let built =
+                Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bin", "motmot"]).status().unwrap();
+            assert!(
+                built.success() && program.is_file(),
+                "`cargo build --workspace --bin motmot` did not give {}",
+                program.display()
+            );
         }
         program
     })

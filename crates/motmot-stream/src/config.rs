@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use motmot_snapshot::SnapshotConfig;
 use serde::Deserialize;
 
 use crate::clock::Clock;
@@ -110,6 +111,9 @@ pub struct WorkerConfig {
     /// RocksDB's write buffers, for the whole process; default 128 MiB.
     #[serde(default = "default_write_buffers")]
     pub write_buffer_bytes: usize,
+    /// Where snapshots of the state go; none: nowhere, and a lost disk is folded again from what the log has.
+    #[serde(default)]
+    pub snapshots: Option<SnapshotConfig>,
     /// The broker is librdkafka's mock cluster. It never answers questions about a topic's settings and id: do not wait for that.
     #[serde(skip)]
     pub is_mock_cluster: bool,
@@ -136,6 +140,7 @@ impl WorkerConfig {
             max_hot_cycles: default_max_hot_cycles(),
             block_cache_bytes: default_block_cache(),
             write_buffer_bytes: default_write_buffers(),
+            snapshots: None,
             is_mock_cluster: false,
             clock: Clock::default(),
         }

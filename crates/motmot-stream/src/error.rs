@@ -1,6 +1,7 @@
 //! What can end a worker, in words for whoever is woken by it.
 
 use motmot_core::engine::BoxError;
+use motmot_snapshot::SnapshotError;
 use motmot_store::StoreError;
 use rdkafka::error::KafkaError;
 
@@ -85,6 +86,27 @@ pub enum WorkerError {
         /// What was found, and the mend.
         refusal: crate::start::Refusal,
     },
+    /// Somebody is in the group whose state is to be given up.
+    #[error("{members} shards are in the group {group}: stop its workers first, all of them, and run this again")]
+    StillWorking {
+        /// The group.
+        group: String,
+        /// How many.
+        members: usize,
+    },
+    /// Snapshots.
+    #[error("partition {topic}-{partition}: {source}")]
+    Snapshot {
+        /// The input topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What went wrong.
+        source: Box<SnapshotError>,
+    },
+    /// The store of snapshots cannot be used.
+    #[error(transparent)]
+    Snapshots(Box<SnapshotError>),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -31,6 +31,7 @@ mod native;
 mod outbox;
 pub mod partitioner;
 mod port;
+pub mod rebuild;
 mod shard;
 #[cfg(test)]
 mod simulator;

@@ -127,7 +127,7 @@ impl Worker {
         keep_text(&config, &loaded)?;
         let health = Health::new(config.shard_count(), &metrics);
         let shared = Shared {
-            world: Kafka::new(&config, input.max_message_bytes)?,
+            world: Kafka::new(&config, &input, &metrics.snapshots)?,
             strategy: Current::new(loaded),
             reader: Reader::new(),
             writer: Writer::new(),
@@ -241,7 +241,7 @@ impl std::fmt::Debug for StrategySwitch {
 
 /// Keeps the text of a strategy for those who must fold again what was folded under it: before anything rests on it.
 fn keep_text(config: &WorkerConfig, loaded: &Loaded) -> Result<(), WorkerError> {
-    let record = (strategies::text_key(loaded.id), loaded.text.as_str());
+    let record = (strategies::text_key(loaded.id), Some(loaded.text.as_str()));
     strategies::publish(&config.kafka, &config.topics.strategies, &[record])
 }
 

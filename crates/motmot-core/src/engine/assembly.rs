@@ -11,6 +11,7 @@ use crate::touchpoint::{Stage, Touchpoint};
 
 use super::Engine;
 use super::cycle::Cycle;
+use super::file::MAX_LIVE;
 use super::fold::{Fold, final_at_alone, policy_of};
 use super::port::{BoxError, Cold, RowId, Sink, Verdict};
 use super::shelf::{Body, Customer, Slot};
@@ -41,12 +42,18 @@ impl<C: Cold> Engine<C> {
         if let Some(slot) = live.last().copied()
             && let Some(cycle) = self.shelf.cycle_mut(slot)
             && at > cycle.fold.last
-            && !starts_new(cycle, touchpoint)
         {
-            let verdict = cycle.add(&strategy, touchpoint, offset);
-            self.mark(slot);
-            self.enter(slot)?;
-            return Ok(verdict);
+            if !starts_new(cycle, touchpoint) {
+                let verdict = cycle.add(&strategy, touchpoint, offset);
+                self.mark(slot);
+                if verdict == Verdict::Folded {
+                    self.enter(slot)?;
+                }
+                return Ok(verdict);
+            }
+            if live.len() >= MAX_LIVE {
+                return Ok(self.overflow(slot));
+            }
         }
         self.recut(key, &live, touchpoint, offset, sink)
     }
@@ -81,9 +88,14 @@ impl<C: Cold> Engine<C> {
         if self.assembly(key).is_none_or(|customer| customer.assembled.is_empty()) {
             return Ok(());
         }
-        self.refresh(key)?;
         let stream_time = self.position.stream_time;
-        for slot in self.live_of(key) {
+        let live = self.live_of(key);
+        let first = live.first().and_then(|slot| self.shelf.cycle(*slot));
+        if first.is_some_and(|cycle| cycle.fold.base_final_at() > stream_time) {
+            return Ok(()); // whatever it knows of others can only make it final later
+        }
+        self.refresh(key)?;
+        for slot in live {
             if !self.shelf.cycle(slot).is_some_and(|cycle| cycle.is_final(&self.strategy, stream_time)) {
                 break;
             }
@@ -108,6 +120,15 @@ impl<C: Cold> Engine<C> {
             self.set_assembly(key, frozen_until, assembled.into_iter().skip(frozen).collect())?;
         }
         Ok(())
+    }
+
+    /// What a cycle could not take is only counted.
+    fn overflow(&mut self, slot: Slot) -> Verdict {
+        if let Some(cycle) = self.shelf.cycle_mut(slot) {
+            cycle.truncated = true;
+        }
+        self.mark(slot);
+        Verdict::Overflow
     }
 
     fn mark(&mut self, slot: Slot) {
@@ -149,14 +170,10 @@ impl<C: Cold> Engine<C> {
         }
         let replaced: Vec<Slot> = live.get(from..upto).unwrap_or_default().to_vec();
         let pieces_len = pieces.iter().find(|piece| holds(piece, touchpoint)).map_or(0, Touchpoints::len);
-        if pieces_len > strategy.max_touchpoints {
-            if let Some(slot) = replaced.first().copied() {
-                if let Some(cycle) = self.shelf.cycle_mut(slot) {
-                    cycle.truncated = true;
-                }
-                self.mark(slot);
-            }
-            return Ok(Verdict::Overflow);
+        // each record of a key looks at all its live cycles: a bot that begins one after the other must not stop the partition
+        let is_one_too_many = pieces.len() > replaced.len() && live.len() + pieces.len() - replaced.len() > MAX_LIVE;
+        if pieces_len > strategy.max_touchpoints || is_one_too_many {
+            return Ok(replaced.first().map_or(Verdict::Overflow, |slot| self.overflow(*slot)));
         }
         self.exchange(key, &replaced, pieces, sink)?;
         Ok(Verdict::Folded)

@@ -175,7 +175,8 @@ impl<C: Cold> Engine<C> {
         let changed = self.with_file(customer, |engine, file| {
             file.stale = false;
             let find = |entry: &Entry| engine.shelf.find(RowId { key, cycle_id: Some(&entry.id) });
-            let live: Vec<Slot> = file.live().filter_map(find).collect();
+            let live: Vec<Option<Slot>> =
+                file.entries.iter().map(|entry| if entry.end.is_none() { find(entry) } else { None }).collect();
             engine.ask_others(file, &live)
         });
         changed.unwrap_or_default().into_iter().for_each(|slot| self.shelf.pend(slot));
@@ -183,26 +184,23 @@ impl<C: Cold> Engine<C> {
     }
 
     /// First what follows from touchpoints alone, then what follows from that; returns the cycles for which it is something else now.
-    fn ask_others(&mut self, file: &File, live: &[Slot]) -> Vec<Slot> {
+    /// `live` has a place for each entry of the file: the cycle, if it can still be amended.
+    fn ask_others(&mut self, file: &File, live: &[Option<Slot>]) -> Vec<Slot> {
         let strategy = Arc::clone(&self.strategy);
         let mut before = Vec::with_capacity(live.len());
-        for slot in live {
+        for slot in live.iter().flatten() {
             let Some(cycle) = self.shelf.cycle_mut(*slot) else { continue };
             let known = file.known_to(&strategy, &cycle.id, cycle.instance);
             before.push((*slot, std::mem::replace(cycle.known_mut(), known)));
         }
-        let ends: Vec<(Slot, End)> = match live {
+        let ends: Vec<Option<End>> = match before.as_slice() {
             [_] => Vec::new(), // nobody asks for its end
-            _ => live.iter().filter_map(|slot| Some((*slot, self.shelf.cycle(*slot)?.end(&strategy)))).collect(),
-        };
-        let end_of = |shelf: &super::shelf::Shelf, entry: &Entry| {
-            let is = |slot: Slot| shelf.cycle(slot).is_some_and(|cycle| *cycle.id == *entry.id);
-            ends.iter().find(|(slot, _)| is(*slot)).map(|(_, end)| *end)
+            _ => live.iter().map(|slot| Some(self.shelf.cycle((*slot)?)?.end(&strategy))).collect(),
         };
         let mut changed = Vec::new();
         for (slot, before) in before {
             let Some(cycle) = self.shelf.cycle(slot) else { continue };
-            let settled = file.settled_to(&strategy, (&cycle.id, cycle.instance), |entry| end_of(&self.shelf, entry));
+            let settled = file.settled_to(&strategy, (&cycle.id, cycle.instance), &ends);
             let Some(cycle) = self.shelf.cycle_mut(slot) else { continue };
             cycle.known_mut().settled = settled;
             if *cycle.known_mut() != before {

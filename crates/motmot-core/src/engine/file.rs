@@ -19,6 +19,10 @@ use super::customer::Entered;
 /// Cycles that one file can hold; those that come while it is full stay outside, or one customer's file would have no bound.
 const MAX_ENTRIES: usize = 1_024;
 
+/// Cycles of one customer that can be amended at once and know of each other: what they know is made anew for each of them. Far more than a
+/// customer has (56 in the public log of a help desk, whose tickets are open for months); a bot or a test account has no bound.
+pub(super) const MAX_LIVE: usize = 128;
+
 /// How a rule is known across strategies: by a hash of its id.
 pub(super) fn rule_key(rule: &Rule) -> u64 {
     xxh3_64(rule.id.as_bytes())
@@ -160,7 +164,7 @@ impl File {
             }
             entry.facts = facts;
             self.entries.sort_by(|a, b| a.order().cmp(&b.order()));
-        } else if self.entries.len() >= MAX_ENTRIES {
+        } else if self.entries.len() >= MAX_ENTRIES || self.live().count() >= MAX_LIVE {
             return Entered::Full;
         } else {
             let entry = Entry { id: id.into(), instance, facts, end: None };
@@ -239,20 +243,15 @@ impl File {
         known
     }
 
-    /// The others' ends, as a cycle sees them. `end_of` gives those of the cycles that can still be amended.
-    pub(super) fn settled_to(
-        &self,
-        strategy: &Strategy,
-        (id, instance): (&str, i32),
-        end_of: impl Fn(&Entry) -> Option<End>,
-    ) -> Vec<Settled> {
+    /// The others' ends, as a cycle sees them. `ends` has those of the cycles that can still be amended, each at its entry's place.
+    pub(super) fn settled_to(&self, strategy: &Strategy, (id, instance): (&str, i32), ends: &[Option<End>]) -> Vec<Settled> {
         let Some(own) = self.position(id, instance) else { return Vec::new() };
         let opened_at = self.entries.get(own).map_or(Timestamp::MAX, |entry| entry.facts.opened_at);
         let others = self.entries.iter().enumerate().filter(|(position, _)| *position != own);
         let seen = others.filter(|(position, entry)| is_seen(strategy, entry, own.checked_sub(*position), opened_at));
         let mut settled: Vec<Settled> = seen
-            .filter_map(|(_, entry)| {
-                let end = entry.end.or_else(|| end_of(entry))?;
+            .filter_map(|(position, entry)| {
+                let end = entry.end.or_else(|| *ends.get(position)?)?;
                 Some(Settled { end, id: Arc::clone(&entry.id), instance: entry.instance })
             })
             .collect();

@@ -12,6 +12,7 @@
 mod assembly;
 mod customer;
 mod cycle;
+pub mod describe;
 mod file;
 mod flag;
 mod fold;
@@ -157,6 +158,8 @@ impl<C: Cold> Engine<C> {
                 if matches!(verdict, Verdict::Folded | Verdict::Overflow) {
                     self.shelf.touch(slot);
                     self.shelf.pend(slot);
+                }
+                if verdict == Verdict::Folded {
                     self.enter(slot)?;
                 }
                 return Ok(verdict);

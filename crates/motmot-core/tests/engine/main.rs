@@ -7,6 +7,7 @@
 
 mod damaged_rows;
 mod evictions;
+mod hot_keys;
 mod mechanisms;
 mod oracle;
 mod properties;

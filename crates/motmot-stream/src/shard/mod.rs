@@ -12,6 +12,7 @@ mod refold;
 mod reload;
 mod session;
 mod swap;
+mod whence;
 
 use std::sync::Arc;
 use std::time::Duration;

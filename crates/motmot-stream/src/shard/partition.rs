@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use motmot_core::engine::{BoxError, Position};
 use motmot_core::{Engine, Timestamp, Touchpoint};
-use motmot_store::{Checkpoint, Meta, Reader, Store};
+use motmot_store::{Checkpoint, Meta, Origin, Reader, Store};
 use motmot_wire::{DeadLetter, NotYet, ReadError};
 
 use crate::error::WorkerError;
@@ -14,7 +14,7 @@ use crate::metadata::CommitMetadata;
 use crate::metrics::{self, OUTCOMES};
 use crate::outbox::Outbox;
 use crate::partitioner::partition_of;
-use crate::port::{Record, World};
+use crate::port::{Record, Snapshots as _, World};
 use crate::start::Start;
 use crate::strategies::Loaded;
 use crate::worker::Shared;
@@ -72,6 +72,9 @@ pub(super) struct Partition<W: World> {
     pub(super) number: i32,
     pub(super) engine: Engine<Reader<W::Entries>>,
     store: Store<W::Entries>,
+    snapshots: W::Snapshots,
+    /// Where its state began.
+    pub(super) origin: Origin,
     /// In force.
     pub(super) strategy: Arc<Loaded>,
     /// How often it was swapped.
@@ -114,7 +117,7 @@ impl<W: World> Partition<W> {
     /// The strategy of `start`, and every one that its re-fold names.
     pub(super) fn new(
         number: i32,
-        store: Store<W::Entries>,
+        (store, snapshots): (Store<W::Entries>, W::Snapshots),
         start: Start,
         (strategy, known): (Arc<Loaded>, Known),
         now: Duration,
@@ -125,6 +128,8 @@ impl<W: World> Partition<W> {
             number,
             engine,
             store,
+            snapshots,
+            origin: start.origin,
             strategy,
             swaps: start.swaps,
             swap: Swap::None,
@@ -163,8 +168,8 @@ impl<W: World> Partition<W> {
 
     /// What stands beside the offset of the next commit.
     pub(super) fn metadata(&self) -> CommitMetadata {
-        let (position, strategy, swaps) = (self.position(), self.strategy.id, self.swaps);
-        CommitMetadata { position, strategy, swaps, is_swapping: self.is_swapping() }
+        let (position, strategy, swaps, origin) = (self.position(), self.strategy.id, self.swaps, self.origin);
+        CommitMetadata { position, strategy, swaps, origin, is_swapping: self.is_swapping() }
     }
 
     pub(super) fn hot(&self) -> usize {
@@ -389,6 +394,7 @@ impl<W: World> Partition<W> {
         let meta = Meta {
             topic_id: shared.topic_id.clone(),
             partitions: shared.partitions,
+            origin: self.origin,
             offset: self.next,
             position: if planted!(ClockBeyondCommit) { self.position() } else { position },
             strategy: self.strategy.id,
@@ -400,6 +406,13 @@ impl<W: World> Partition<W> {
         shared.metrics.checkpoint_rows.inc_by(rows as u64);
         tracing::debug!(partition = self.number, offset = self.next, rows, "checkpoint");
         Ok(())
+    }
+
+    /// Takes a snapshot if it is time for one. Whatever the memory holds, the store is a checkpoint of what is committed.
+    pub(super) fn snapshot_due(&mut self, shared: &Shared<W>) {
+        if self.snapshots.is_due() {
+            self.snapshots.take(&self.store, shared.world.now());
+        }
     }
 }
 

@@ -159,7 +159,7 @@ impl<W: World> Session<W> {
 
     /// Loads partitions and begins to read them.
     pub(super) fn take_over(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
-        let loaded = assign::load(&self.shared, self.outbox.member(), &self.group, numbers)?;
+        let loaded = assign::load(&self.shared, self.outbox.member(), &mut self.group, numbers)?;
         let from: Vec<(i32, i64)> = loaded.iter().map(|partition| (partition.number(), partition.next())).collect();
         for partition in loaded {
             if let Some(place) = self.place(partition.number()) {
@@ -393,6 +393,7 @@ impl<W: World> Session<W> {
             let Some(partition) = due.max_by_key(|partition| partition.since_checkpoint(shared)) else { break };
             partition.checkpoint(shared)?;
         }
+        partitions.iter_mut().flatten().for_each(|partition| partition.snapshot_due(shared));
         Ok(())
     }
 

@@ -139,7 +139,12 @@ impl Group for SimGroup {
             return Err(failure(Answer::Retry, "offsets are not stable"));
         }
         let of = |number: &i32| broker.offsets.get(number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
-        Ok(numbers.iter().filter_map(of).collect())
+        let committed: Vec<_> = numbers.iter().filter_map(of).collect();
+        let mut depot = self.simulation.depot.borrow_mut();
+        for (number, offset, metadata) in &committed {
+            depot.told(self.process, *number, *offset, metadata.as_deref().unwrap_or_default());
+        }
+        Ok(committed)
     }
 
     fn membership(&self) -> Option<Membership> {

@@ -17,6 +17,7 @@ use super::ledger::Ledger;
 use super::random::Random;
 use super::rates::Rates;
 use super::schemas::Schemas;
+use super::snapshots::Depot;
 use super::workload::Workload;
 use super::world::{Process, Sim};
 use crate::config::TopicNames;
@@ -69,6 +70,7 @@ pub(super) struct Simulation {
     pub(super) skews: RefCell<Vec<i64>>,
     pub(super) broker: RefCell<Broker>,
     pub(super) disks: RefCell<BTreeMap<(usize, i32), Folder>>,
+    pub(super) depot: RefCell<Depot>,
     pub(super) clients: RefCell<BTreeMap<u64, Rc<RefCell<Client>>>>,
     pub(super) slots: RefCell<Vec<Slot>>,
     pub(super) ledger: RefCell<Ledger>,
@@ -99,6 +101,7 @@ impl Simulation {
             skews: RefCell::new(vec![0; machines + 1]),
             broker: RefCell::new(Broker::new(partitions)),
             disks: RefCell::default(),
+            depot: RefCell::new(Depot::new(seed)),
             clients: RefCell::default(),
             slots: RefCell::default(),
             ledger: RefCell::new(Ledger::new(partitions)),
@@ -271,6 +274,7 @@ impl Simulation {
             self.schemas.pass(self.now.get());
             let ids: Vec<u64> =
                 self.slots.borrow().iter().filter(|s| s.is_alive && !s.is_stopped).map(|s| s.process.id).collect();
+            self.depot.borrow_mut().pass(&self.disks.borrow(), |id| ids.contains(&id));
             ids.into_iter().for_each(|id| self.work(id));
             let looks = self.is_calm.get() || self.below(4) == 0;
             let mut broker = self.broker.borrow_mut();

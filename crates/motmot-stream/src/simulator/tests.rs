@@ -50,15 +50,18 @@ fn seeds() {
     }
     let (from, count) = (variable("FROM").unwrap_or(1), variable("SEEDS").unwrap_or(SEEDS));
     let begun = std::time::Instant::now();
-    let (mut commits, mut processes, mut refused) = (0, 0, 0);
+    let (mut commits, mut processes, mut restored, mut refused) = (0, 0, 0, 0);
     for seed in from..from + count {
         let outcome = checked(seed);
         commits += outcome.commits;
         processes += outcome.processes;
+        restored += outcome.restored;
         refused += u64::from(outcome.is_refused);
     }
     let each = begun.elapsed().as_secs_f64() * 1_000.0 / count as f64;
-    println!("{count} seeds from {from}: {commits} commits by {processes} processes, {refused} refused; {each:.1} ms a seed");
+    println!(
+        "{count} seeds from {from}: {commits} commits by {processes} processes, {restored} snapshots restored, {refused} refused; {each:.1} ms a seed"
+    );
 }
 
 thread_local! {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use motmot_desk::DeskConfig;
 use motmot_registry::{Registry, Waiting};
+use motmot_snapshot::SnapshotConfig;
 use motmot_stream::{Clock, InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
 use motmot_wire::{Reader, RecordType, Writer};
 
@@ -50,9 +51,18 @@ pub(crate) fn worker(config: &Config) -> anyhow::Result<WorkerConfig> {
         max_hot_cycles: count("worker.max_hot_cycles"),
         block_cache_bytes: config.bytes("worker.block_cache"),
         write_buffer_bytes: config.bytes("worker.write_buffers"),
+        snapshots: snapshots(config),
         is_mock_cluster: false,
         clock: Clock::default(),
     })
+}
+
+/// Where snapshots go; none: nowhere.
+pub(crate) fn snapshots(config: &Config) -> Option<SnapshotConfig> {
+    let url = config.text("snapshots.url").trim();
+    let interval_ms = u64::try_from(config.duration("snapshots.interval").as_millis()).unwrap_or(u64::MAX);
+    let keep = usize::try_from(config.number("snapshots.keep")).unwrap_or(usize::MAX);
+    (!url.is_empty()).then(|| SnapshotConfig { url: url.to_owned(), interval_ms, keep, options: config.snapshot_options() })
 }
 
 /// The desk's part.

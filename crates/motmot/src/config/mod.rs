@@ -113,7 +113,16 @@ impl Config {
 
     /// librdkafka's own properties, as the user set them, without the brokers.
     pub(crate) fn kafka_properties(&self) -> BTreeMap<String, String> {
-        let named = self.values.iter().filter_map(|(key, value)| Some((key.strip_prefix(settings::PROPERTIES)?, value)));
+        self.below(settings::PROPERTIES)
+    }
+
+    /// The options of the store of snapshots, as the user set them.
+    pub(crate) fn snapshot_options(&self) -> BTreeMap<String, String> {
+        self.below(settings::OPTIONS)
+    }
+
+    fn below(&self, prefix: &str) -> BTreeMap<String, String> {
+        let named = self.values.iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, value)));
         named.map(|(name, value)| (name.to_owned(), value.text.clone())).collect()
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// What librdkafka understands goes below this key.
 pub(super) const PROPERTIES: &str = "kafka.properties.";
+/// What the object store's client understands goes below this key.
+pub(super) const OPTIONS: &str = "snapshots.options.";
 
 /// One key.
 #[derive(Debug)]
@@ -153,6 +155,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("worker.block_cache", "256MiB", Form::Bytes, "RocksDB's cache, for the whole process"),
     setting("worker.write_buffers", "128MiB", Form::Bytes, "RocksDB's write buffers, for the whole process"),
+    setting(
+        "snapshots.url",
+        "",
+        Form::MaybeText,
+        "where snapshots of the state go: s3://BUCKET/PREFIX, gs://…, az://… or file:///FOLDER; empty: nowhere, for a trial only",
+    ),
+    setting("snapshots.interval", "60s", Form::Duration, "how often each partition makes a snapshot"),
+    setting("snapshots.keep", "3", Form::Number(1, 1_000), "how many snapshots of each partition are kept"),
     setting("http.listen", "127.0.0.1:9464", Form::Address, "where /metrics, /livez and /readyz are served"),
     setting("log.level", "info", Form::Filter, "error, warn, info, debug or trace; also by module: info,motmot_stream=debug"),
     setting("log.format", "text", Form::Word(&["text", "json"]), "one line for people, or one JSON object, per event on stderr"),
@@ -175,18 +185,23 @@ pub(super) const OWN_PROPERTIES: &[(&str, &str)] = &[
     ("auto.offset.reset", "a lost offset must be noticed, not skipped"),
 ];
 
-/// Whether the value of a key must never be shown: passwords, keys and tokens.
+/// Whether the value of a key must never be shown: passwords, keys and tokens, also among librdkafka's properties and the object
+/// store's options.
 pub(crate) fn is_secret(key: &str) -> bool {
     const SECRETS: [&str; 5] =
         ["kafka.ssl_key_password", "kafka.sasl_password", "kafka.oauth_client_secret", "registry.password", "registry.token"];
     const MARKS: [&str; 8] = ["password", "passphrase", "secret", "token", "key.pem", "jaas", "credential", "oauthbearer.config"];
-    SECRETS.contains(&key) || key.strip_prefix(PROPERTIES).is_some_and(|name| MARKS.iter().any(|mark| name.contains(mark)))
+    const OPTION_MARKS: [&str; 6] = ["password", "secret", "token", "key", "credential", "sas"];
+    let has = |name: &str, marks: &[&str]| marks.iter().any(|mark| name.contains(mark));
+    SECRETS.contains(&key)
+        || key.strip_prefix(PROPERTIES).is_some_and(|name| has(name, &MARKS))
+        || key.strip_prefix(OPTIONS).is_some_and(|name| has(&name.to_lowercase(), &OPTION_MARKS))
 }
 
 /// The environment variable of a key: `worker.commit_interval` is `MOTMOT_WORKER__COMMIT_INTERVAL`.
 pub(crate) fn variable(key: &str) -> String {
     let (section, rest) = key.split_once('.').unwrap_or(("", key));
-    let rest = rest.replacen("properties.", "properties__", 1).replace('.', "_");
+    let rest = rest.replacen("properties.", "properties__", 1).replacen("options.", "options__", 1).replace('.', "_");
     format!("MOTMOT_{section}__{rest}").to_uppercase()
 }
 
@@ -196,7 +211,10 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
     let (section, rest) = (section.to_lowercase(), rest.to_lowercase());
     Some(match rest.strip_prefix("properties__") {
         Some(property) if section == "kafka" => format!("{PROPERTIES}{}", property.replace('_', ".")),
-        _ => format!("{section}.{rest}"),
+        _ => match rest.strip_prefix("options__") {
+            Some(option) if section == "snapshots" => format!("{OPTIONS}{option}"),
+            _ => format!("{section}.{rest}"),
+        },
     })
 }
 
