@@ -69,6 +69,8 @@ pub struct Bench {
     pub name: String,
     /// Partitions of each topic.
     pub partitions: i32,
+    /// Reads the topics; it may know a schema registry.
+    pub reader: Reader,
 }
 
 impl Bench {
@@ -93,7 +95,13 @@ impl Bench {
             dead_letters: format!("{name}.dead"),
             strategies: format!("{name}.strategies"),
         };
-        Self { kafka: KafkaConfig { brokers: broker.to_owned(), properties: BTreeMap::new() }, topics, name, partitions }
+        Self {
+            kafka: KafkaConfig { brokers: broker.to_owned(), properties: BTreeMap::new() },
+            topics,
+            name,
+            partitions,
+            reader: Reader::new(),
+        }
     }
 
     /// A worker of these topics with its store in `store`.
@@ -105,6 +113,7 @@ impl Bench {
             shards: 1,
             store: store.to_owned(),
             checkpoint_interval: Duration::from_millis(300),
+            kafka: self.kafka.clone(),
             ..WorkerConfig::new(self.kafka.brokers.clone(), "w1")
         }
     }
@@ -198,7 +207,7 @@ impl Bench {
 
     /// Both output tables, as their topics have them.
     pub fn tables(&self) -> Tables {
-        let mut tables = Tables::default();
+        let mut tables = Tables { reader: self.reader.clone(), ..Tables::default() };
         for (table, topic) in [(Table::Moments, &self.topics.moments), (Table::Cycles, &self.topics.cycles)] {
             for row in self.read(topic) {
                 tables.tell(table, row.key.unwrap(), row.value);
@@ -223,7 +232,7 @@ impl Bench {
         let mut tables = Replayed { writer: Writer::new(), tables: Tables::default() };
         let mut engines: BTreeMap<i32, Engine<NoCold>> =
             clocks.keys().map(|p| (*p, Engine::new(Arc::clone(strategy), NoCold, Position::START))).collect();
-        let reader = Reader::new();
+        let reader = &self.reader;
         for row in self.read(&self.topics.touchpoints) {
             let engine = engines.get_mut(&row.partition).unwrap();
             let swaps = swaps.get_mut(&row.partition).unwrap();
@@ -277,22 +286,26 @@ pub struct Row {
 /// The last record of each key, retracted and merged ones left out.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    /// By table and key: the value.
+    /// By table and key: the value in single-object encoding, however it was framed.
     pub rows: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
     digest: DigestTable,
+    reader: Reader,
 }
 
 impl Tables {
     fn tell(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        let reader = Reader::new();
+        let reader = &self.reader;
         let counts = value.as_deref().is_none_or(|value| match table {
             Table::Moments => reader.moment(value).unwrap().state != motmot_core::moment::MomentState::Retracted,
             Table::Cycles => reader.cycle(value).unwrap().state != motmot_core::cycle::CycleState::Merged,
         });
-        let datum = value.as_deref().map(|value| reader.datum(value).unwrap().1);
-        self.digest.observe(table, &key, datum, counts);
-        match value.filter(|_| counts) {
-            Some(value) => self.rows.insert((table.name(), key), value),
+        let bare = value.as_deref().map(|value| reader.datum(value).unwrap());
+        self.digest.observe(table, &key, bare.map(|(_, datum)| datum), counts);
+        match bare.filter(|_| counts) {
+            Some((record, datum)) => {
+                let fingerprint = record.current().fingerprint().to_le_bytes();
+                self.rows.insert((table.name(), key), [&[0xC3, 0x01], fingerprint.as_slice(), datum].concat())
+            }
             None => self.rows.remove(&(table.name(), key)),
         };
     }
@@ -305,6 +318,11 @@ impl Tables {
     /// Rows of cycles.
     pub fn cycles(&self) -> usize {
         self.rows.len() - self.moments()
+    }
+
+    /// Their digest, as `motmot digest` prints it.
+    pub fn digest(&self) -> String {
+        self.digest.digest().to_string()
     }
 
     /// Compares to the byte, and by the digest.

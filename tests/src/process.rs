@@ -71,9 +71,9 @@ pub fn motmot() -> &'static Path {
         let is_current = std::fs::metadata(&program).is_ok_and(|built| built.modified().unwrap() > last_change(&sources));
         if !is_current {
             let profile = if programs.ends_with("release") { "release" } else { "dev" };
-            let arguments = ["build", "--quiet", "--package", "motmot", "--profile", profile];
+            let arguments = ["build", "--quiet", "--workspace", "--bin", "motmot", "--profile", profile];
             let built = Command::new(env!("CARGO")).args(arguments).status().unwrap();
-            assert!(built.success() && program.is_file(), "`cargo build -p motmot` did not give {}", program.display());
+            assert!(built.success() && program.is_file(), "`cargo build --bin motmot` did not give {}", program.display());
         }
         program
     })

@@ -79,18 +79,13 @@ fn a_locked_store() {
 }
 
 #[test]
-fn offsets_that_were_reset() {
-    let Some(broker) = kafka::broker("offsets_that_were_reset") else { return };
+fn offsets_that_were_set_beyond_the_end() {
+    let Some(broker) = kafka::broker("offsets_that_were_set_beyond_the_end") else { return };
     let bench = Bench::new(&broker, "state", 1);
     let dir = tempfile::tempdir().unwrap();
     let begin = now_ms() - 7_200_000;
     kafka::produce(&broker, &bench.topics.touchpoints, &service::records(5, 20, begin));
     kafka::while_running(&start(bench.worker(dir.path())).unwrap(), || bench.wait_until_committed(begin + service::ALL_OVER));
-
-    bench.reset(0, 3);
-    let error = start(bench.worker(dir.path())).unwrap().run(&Shutdown::new()).unwrap_err();
-    assert!(matches!(error, WorkerError::Refused { refusal: Refusal::StoreAhead { commit: 3, .. }, .. }), "{error:?}");
-    check(&error, &["commit 3", "reset by hand", "Move the partition's store folder away"]);
 
     bench.reset(0, 1_000_000);
     let error = start(bench.worker(dir.path())).unwrap().run(&Shutdown::new()).unwrap_err();

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use motmot_tests::kafka::{self, Bench, now_ms, wait_for};
-use motmot_tests::service;
+use motmot_tests::{admin, service};
 
 /// A worker as a process. Dropped, it is killed.
 struct Process {
@@ -49,7 +50,8 @@ impl Process {
 
     fn kill(mut self) {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.signal() == Some(9) || !status.success(), "it must not have ended in order: {status}");
     }
 
     /// Ends its input and waits; the worker must end well.
@@ -126,4 +128,56 @@ fn without_its_store_when_the_log_reaches_back_to_its_start() {
     bench.wait_until(begin + service::ALL_OVER, || worker.keep());
     worker.stop();
     bench.tables().assert_equal(&bench.replay(&service::strategy(), &bench.clocks()), "worker without its store, and replay");
+}
+
+/// The offset of the newest snapshot below a folder; a manifest's name begins with it.
+fn newest_snapshot(folder: &Path) -> Option<i64> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let of = |path: PathBuf| {
+        let is_manifest = path.parent().is_some_and(|parent| parent.ends_with("manifests"));
+        let digits = is_manifest.then(|| path.file_name()?.to_str()?.get(..20)?.parse().ok()).flatten();
+        digits.or_else(|| newest_snapshot(&path))
+    };
+    entries.filter_map(|entry| of(entry.path())).max()
+}
+
+#[test]
+fn on_an_empty_disk_from_a_snapshot_when_retention_has_eaten_the_log() {
+    let Some(broker) = kafka::broker("on_an_empty_disk_from_a_snapshot") else { return };
+    let (bench, kept) = (Bench::new(&broker, "diskless", 1), Bench::new(&broker, "diskless-kept", 1));
+    let dir = tempfile::tempdir().unwrap();
+    let snapshots = dir.path().join("snapshots");
+    std::fs::create_dir(&snapshots).unwrap();
+    let begin = now_ms() - 7_200_000;
+    let records = service::records(8, 2_000, begin);
+    let feed = |part| {
+        for bench in [&bench, &kept] {
+            kafka::produce(&broker, &bench.topics.touchpoints, part);
+        }
+    };
+    let (first, second) = records.split_at(records.len() / 2);
+    let extra = [("snapshots", serde_json::json!({"url": format!("file://{}", snapshots.display()), "interval_ms": 50}))];
+    let mut worker = Process::start(&bench, dir.path(), &extra);
+    feed(first);
+    wait_for("a snapshot", || {
+        worker.keep();
+        newest_snapshot(&snapshots).is_some_and(|offset| offset > 0)
+    });
+    let before = committed(&bench);
+    feed(second);
+    wait_for("a commit behind it", || {
+        worker.keep();
+        committed(&bench) > before
+    });
+    worker.kill();
+    std::fs::remove_dir_all(dir.path().join("store")).unwrap();
+    let offset = newest_snapshot(&snapshots).unwrap();
+    assert!(offset <= committed(&bench), "no snapshot is ever ahead of the commit");
+    admin::eat(&bench, 0, offset);
+    let mut worker = Process::start(&bench, dir.path(), &extra);
+    bench.wait_until(begin + service::ALL_OVER, || worker.keep());
+    worker.stop();
+    let tables = bench.tables();
+    assert!(tables.cycles() > 1_900, "{} cycles", tables.cycles());
+    tables.assert_equal(&kept.replay(&service::strategy(), &bench.clocks()), "worker with an empty disk, and replay");
 }

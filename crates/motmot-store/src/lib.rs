@@ -5,9 +5,12 @@
 //! strategy. A reader sees either the old checkpoint or the new one.
 //!
 //! Where to start reading: [`keys`] (what lies under which key), [`Store`] (opening and writing), [`Reader`] (what the engine reads),
-//! [`KeyValue`] (what lies under it).
+//! [`KeyValue`] (what lies under it), [`folder`] (where stores lie, and where they go), [`Inspection`] (a look at a store that somebody
+//! else may have open).
 
 mod error;
+pub mod folder;
+mod inspect;
 mod key_value;
 pub mod keys;
 mod meta;
@@ -16,8 +19,9 @@ mod rocks;
 mod store;
 
 pub use error::StoreError;
+pub use inspect::{Counts, Inspection};
 pub use key_value::{Batch, KeyValue};
-pub use meta::{Meta, StrategyId};
+pub use meta::{Meta, Origin, StrategyId};
 pub use resources::Resources;
 pub use rocks::RocksDb;
-pub use store::{Checkpoint, Reader, Store};
+pub use store::{Checkpoint, Reader, Snapshotter, Store};

@@ -40,6 +40,40 @@ impl std::str::FromStr for StrategyId {
     }
 }
 
+/// Where a state began: whatever follows was folded from nothing, from here on. Two states of one log that began at one offset are not the
+/// same if one of them was begun anew since: other strategies were in force, and other things are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The offset of the first record that was folded.
+    pub offset: i64,
+    /// When `motmot rebuild` was run, in ms since 1970; 0: it never was.
+    pub rebuilt_ms: i64,
+}
+
+impl Origin {
+    /// Of a state that nobody has begun anew.
+    pub const fn at(offset: i64) -> Self {
+        Self { offset, rebuilt_ms: 0 }
+    }
+}
+
+/// `OFFSET@MILLISECONDS`.
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.offset, self.rebuilt_ms)
+    }
+}
+
+impl std::str::FromStr for Origin {
+    type Err = Damaged;
+
+    fn from_str(text: &str) -> Result<Self, Damaged> {
+        let (offset, rebuilt_ms) = text.split_once('@').ok_or(Damaged)?;
+        let number = |digits: &str| digits.parse().map_err(|_| Damaged);
+        Ok(Self { offset: number(offset)?, rebuilt_ms: number(rebuilt_ms)? })
+    }
+}
+
 /// What a checkpoint is a checkpoint of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
@@ -47,6 +81,8 @@ pub struct Meta {
     pub topic_id: String,
     /// How many partitions the input topic had.
     pub partitions: i32,
+    /// Where the state began.
+    pub origin: Origin,
     /// The offset of the first record that is not folded.
     pub offset: i64,
     /// The clock and the stream time.
@@ -58,13 +94,15 @@ pub struct Meta {
 }
 
 /// The format of this version. It is the first byte of the entry, so that every later version can read that much.
-pub(crate) const FORMAT: u8 = 2;
+pub(crate) const FORMAT: u8 = 3;
 
 impl Meta {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![FORMAT];
         out.put_text(&self.topic_id);
         out.put_i64(i64::from(self.partitions));
+        out.put_i64(self.origin.offset);
+        out.put_i64(self.origin.rebuilt_ms);
         out.put_i64(self.offset);
         out.put_i64(self.position.now.as_millis());
         out.put_i64(self.position.stream_time.as_millis());
@@ -83,12 +121,13 @@ impl Meta {
         }
         let topic_id = from.text()?.to_owned();
         let partitions = i32::try_from(from.i64()?).map_err(|_| Damaged)?;
+        let origin = Origin { offset: from.i64()?, rebuilt_ms: from.i64()? };
         let offset = from.i64()?;
         let now = Timestamp::from_millis(from.i64()?);
         let stream_time = Timestamp::from_millis(from.i64()?);
         let strategy = StrategyId { rules: from.u64()?, text: from.u64()? };
         let swaps = from.u64()?;
-        Ok(Ok(Self { topic_id, partitions, offset, position: Position { now, stream_time }, strategy, swaps }))
+        Ok(Ok(Self { topic_id, partitions, origin, offset, position: Position { now, stream_time }, strategy, swaps }))
     }
 }
 
@@ -100,7 +139,8 @@ mod tests {
     fn round_trip() {
         let position = Position { now: Timestamp::MIN, stream_time: Timestamp::from_millis(1_700_000_000_000) };
         let strategy = StrategyId { rules: u64::MAX, text: 7 };
-        let meta = Meta { topic_id: "abc".to_owned(), partitions: 8, offset: 42, position, strategy, swaps: 3 };
+        let origin = Origin { offset: 5, rebuilt_ms: 6 };
+        let meta = Meta { topic_id: "abc".to_owned(), partitions: 8, origin, offset: 42, position, strategy, swaps: 3 };
         assert_eq!(Meta::decode(&meta.encode()), Ok(Ok(meta)));
     }
 
@@ -110,6 +150,16 @@ mod tests {
         assert_eq!(id.to_string(), "00000000000000ff-ffffffffffffffff");
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("00ff".parse::<StrategyId>(), Err(Damaged));
+    }
+
+    #[test]
+    fn an_origin_is_an_offset_and_a_rebuild() {
+        for origin in [Origin::at(7), Origin { offset: i64::MAX, rebuilt_ms: 1_764_000_000_000 }] {
+            assert_eq!(origin.to_string().parse(), Ok(origin));
+        }
+        assert_eq!(Origin::at(7).to_string(), "7@0");
+        assert_eq!("7".parse::<Origin>(), Err(Damaged));
+        assert_eq!("7@x".parse::<Origin>(), Err(Damaged));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! RocksDB under a store.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use motmot_core::engine::BoxError;
-use rocksdb::{DB, ErrorKind, ReadOptions, WriteBatch};
+use rocksdb::{DB, ReadOptions, WriteBatch};
 
 use crate::error::StoreError;
 use crate::key_value::{Batch, KeyValue};
@@ -16,7 +16,12 @@ pub struct RocksDb(DB);
 
 impl RocksDb {
     pub(crate) fn open(resources: &Resources, path: &Path) -> Result<Self, StoreError> {
-        DB::open(&resources.options(), path).map(Self).map_err(|source| open_error(path.to_owned(), source))
+        DB::open(&resources.options(), path).map(Self).map_err(|source| StoreError::of(path.to_owned(), "opened", source.into()))
+    }
+
+    /// What is flushed: tables, which are linked, and what lists them.
+    pub(crate) fn snapshot(&self, into: &Path) -> Result<(), BoxError> {
+        Ok(rocksdb::checkpoint::Checkpoint::new(&self.0)?.create_checkpoint(into)?)
     }
 }
 
@@ -59,16 +64,5 @@ impl Batch for WriteBatch {
 
     fn delete(&mut self, key: &[u8]) {
         Self::delete(self, key);
-    }
-}
-
-fn open_error(path: PathBuf, source: rocksdb::Error) -> StoreError {
-    // RocksDB has no error kind for a held lock; it says "lock hold by current process" or "While lock file".
-    let is_lock =
-        source.kind() == ErrorKind::IOError && (source.as_ref().contains("lock file") || source.as_ref().contains("lock hold"));
-    match source.kind() {
-        _ if is_lock => StoreError::Locked { path, source: source.into() },
-        ErrorKind::Corruption => StoreError::Damaged { path, what: source.into_string() },
-        _ => StoreError::Disk { path, doing: "opened", source: source.into() },
     }
 }

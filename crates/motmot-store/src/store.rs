@@ -8,11 +8,26 @@ use motmot_core::engine::{BoxError, Cold, DueVisit, RowChange, RowId};
 use motmot_core::time::Timestamp;
 
 use crate::error::StoreError;
+use crate::folder;
+use crate::inspect::Inspection;
 use crate::key_value::{Batch, KeyValue};
 use crate::keys;
 use crate::meta::{FORMAT, Meta, StrategyId};
 use crate::resources::Resources;
 use crate::rocks::RocksDb;
+
+/// A file in the store's folder that says that a part of it could not be read.
+const DAMAGED: &str = "DAMAGED";
+
+/// What reading gave, told apart by what mends it. A damage is noted in the folder: the next start must not trust it again.
+fn read_error(path: &Path, source: BoxError) -> StoreError {
+    let error = StoreError::of(path.to_owned(), "read", source);
+    if let StoreError::Damaged { what, .. } = &error {
+        // Best effort: where it cannot be noted it will be found again.
+        drop(std::fs::write(path.join(DAMAGED), what));
+    }
+    error
+}
 
 /// The store of one input partition. Whoever holds it is the partition's owner: a second one cannot be opened.
 #[derive(Debug)]
@@ -28,9 +43,50 @@ impl Store {
     /// # Errors
     /// When it is locked by another owner, has another format, is damaged, or the disk refuses.
     pub fn open(resources: &Resources, dir: &Path, topic: &str, partition: i32) -> Result<Self, StoreError> {
-        let path = dir.join(format!("{topic}-{partition}"));
+        let path = folder::of(dir, topic, partition);
         std::fs::create_dir_all(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
-        Self::over(RocksDb::open(resources, &path)?, path)
+        // RocksDB finds a damaged block when it reads it, and opens the store again as if nothing had been.
+        if let Ok(what) = std::fs::read_to_string(path.join(DAMAGED)) {
+            return Err(StoreError::Damaged { path, what });
+        }
+        let entries = RocksDb::open(resources, &path)?;
+        // What a process that was killed left of a snapshot; whoever holds the lock is alone with it.
+        folder::remove(&folder::snapshot(&path))?;
+        Self::over(entries, path)
+    }
+}
+
+impl Store<RocksDb> {
+    /// What takes a snapshot of the store, on whatever thread: RocksDB flushes for it, which may take seconds when the disk is busy.
+    pub fn snapshotter(&self) -> Snapshotter {
+        Snapshotter { entries: Arc::clone(&self.entries), path: self.path.clone() }
+    }
+}
+
+/// Takes a snapshot of a store that goes on being written. Until it is done the store stays locked, whoever drops it.
+#[derive(Debug)]
+pub struct Snapshotter {
+    entries: Arc<RocksDb>,
+    path: PathBuf,
+}
+
+impl Snapshotter {
+    /// Makes a snapshot beside the store: a RocksDB of its own, whose tables are hard links. Returns its folder and what it is a
+    /// checkpoint of: some committed state, since no other is ever written, and each in one batch. An earlier one is replaced.
+    ///
+    /// What was fetched once and never became the store is removed: whoever has a store needs it no more.
+    ///
+    /// # Errors
+    /// When the disk refuses. The store is none the worse for it.
+    pub fn take(self) -> Result<(PathBuf, Meta), StoreError> {
+        let Self { entries, path } = self;
+        let into = folder::snapshot(&path);
+        folder::remove(&into)?;
+        folder::remove(&folder::restore(&path))?;
+        entries.snapshot(&into).map_err(|source| StoreError::of(path.clone(), "snapshotted", source))?;
+        drop(entries);
+        let meta = Inspection::open(&into)?.meta()?.ok_or(StoreError::NoStore { path })?;
+        Ok((into, meta))
     }
 }
 
@@ -55,7 +111,7 @@ impl<K: KeyValue> Store<K> {
     }
 
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.entries.get(key).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "read", source })
+        self.entries.get(key).map_err(|source| read_error(&self.path, source))
     }
 
     /// What the last checkpoint is one of; none: the store is empty.
@@ -95,7 +151,7 @@ impl<K: KeyValue> Store<K> {
             batch.put(&keys::strategy(meta.strategy.text), strategy.as_bytes());
         }
         batch.put(&keys::META, &meta.encode());
-        self.entries.write(batch).map_err(|source| StoreError::Disk { path: self.path.clone(), doing: "written", source })?;
+        self.entries.write(batch).map_err(|source| StoreError::of(self.path.clone(), "written", source))?;
         self.meta = Some(meta);
         Ok(())
     }
@@ -157,7 +213,7 @@ pub struct Reader<K = RocksDb> {
 
 impl<K> Reader<K> {
     fn disk(&self, source: BoxError) -> StoreError {
-        StoreError::Disk { path: self.path.clone(), doing: "read", source }
+        read_error(&self.path, source)
     }
 }
 

@@ -34,7 +34,7 @@ fn of_another_format() {
     drop(db);
     let error = Store::open(&resources(), dir.path(), "in", 0).unwrap_err();
     assert!(matches!(error, StoreError::Format { found: 200, .. }), "{error:?}");
-    check(&error, &["in-0", "format 200", "reads format 2", "move the folder away"]);
+    check(&error, &["in-0", "format 200", "reads format 3", "motmot rebuild"]);
 }
 
 #[test]
@@ -46,6 +46,7 @@ fn damaged() {
         let meta = Meta {
             topic_id: String::new(),
             partitions: 1,
+            origin: motmot_store::Origin::at(0),
             offset: 1,
             position,
             strategy: StrategyId { rules: 1, text: 1 },

@@ -24,7 +24,15 @@ fn row<'a>(key: &'a str, cycle_id: &'a str) -> RowId<'a> {
 
 fn meta(offset: i64) -> Meta {
     let position = Position { now: at(offset * 10), stream_time: at(offset * 10 - 1) };
-    Meta { topic_id: "topic".to_owned(), partitions: 3, offset, position, strategy: STRATEGY, swaps: 1 }
+    Meta {
+        topic_id: "topic".to_owned(),
+        partitions: 3,
+        origin: motmot_store::Origin::at(0),
+        offset,
+        position,
+        strategy: STRATEGY,
+        swaps: 1,
+    }
 }
 
 fn put<'a>(row: RowId<'a>, value: &'a [u8], wake_at: Option<i64>, previous: Option<i64>) -> RowChange<'a> {

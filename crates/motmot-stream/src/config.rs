@@ -1,15 +1,17 @@
 //! What a worker must be told. The command line fills this from its file, its environment and its arguments.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use motmot_snapshot::SnapshotConfig;
 use serde::Deserialize;
 
 use crate::clock::Clock;
 
 /// How to reach Kafka.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaConfig {
     /// The brokers to start from: `HOST:PORT`, separated by commas.
@@ -17,6 +19,13 @@ pub struct KafkaConfig {
     /// librdkafka's own properties, for security above all. Those on which the guarantees rest are set afterwards and win.
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
+}
+
+/// Names of properties only: their values may be passwords.
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig").field("brokers", &self.brokers).field("properties", &self.properties.keys()).finish()
+    }
 }
 
 /// The topics' names.
@@ -102,6 +111,9 @@ pub struct WorkerConfig {
     /// RocksDB's write buffers, for the whole process; default 128 MiB.
     #[serde(default = "default_write_buffers")]
     pub write_buffer_bytes: usize,
+    /// Where snapshots of the state go; none: nowhere, and a lost disk is folded again from what the log has.
+    #[serde(default)]
+    pub snapshots: Option<SnapshotConfig>,
     /// The broker is librdkafka's mock cluster. It never answers questions about a topic's settings and id: do not wait for that.
     #[serde(skip)]
     pub is_mock_cluster: bool,
@@ -128,6 +140,7 @@ impl WorkerConfig {
             max_hot_cycles: default_max_hot_cycles(),
             block_cache_bytes: default_block_cache(),
             write_buffer_bytes: default_write_buffers(),
+            snapshots: None,
             is_mock_cluster: false,
             clock: Clock::default(),
         }
@@ -173,6 +186,19 @@ const fn default_block_cache() -> usize {
 }
 const fn default_write_buffers() -> usize {
     128 << 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_printed() {
+        let mut config = WorkerConfig::new("b:9092", "w");
+        config.kafka.properties.insert("sasl.password".to_owned(), "hunter2".to_owned());
+        let words = format!("{config:?}");
+        assert!(words.contains("sasl.password") && !words.contains("hunter2"), "{words}");
+    }
 }
 
 /// Durations as whole milliseconds.

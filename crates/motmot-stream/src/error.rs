@@ -1,14 +1,34 @@
 //! What can end a worker, in words for whoever is woken by it.
 
 use motmot_core::engine::BoxError;
+use motmot_snapshot::SnapshotError;
 use motmot_store::StoreError;
 use rdkafka::error::KafkaError;
+
+/// What the library says of a configuration that it refuses, and what mends it; without a property's value: it may be a password.
+fn refused(error: &KafkaError) -> String {
+    let words = match error {
+        KafkaError::ClientConfig(_, description, property, _) => format!("{description} ({property})"),
+        other => other.to_string(),
+    };
+    let is_about = |what: &str| words.contains(what);
+    let mend = if is_about("ssl.key.location") || is_about("private key") {
+        "Check kafka.ssl_key_file, its password in kafka.ssl_key_password_file, and that kafka.ssl_certificate_file belongs to it"
+    } else if is_about("ssl.certificate.location") {
+        "Check kafka.ssl_certificate_file: it should be a certificate (PEM)"
+    } else if is_about("ssl.ca.location") {
+        "Check kafka.ssl_ca_file: it should hold certificates (PEM)"
+    } else {
+        "Check `kafka.properties`"
+    };
+    format!("{words}. {mend}")
+}
 
 /// Why a worker does not start, or ends.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// librdkafka refuses the configuration.
-    #[error("Kafka's client does not accept the configuration: {0}. Check `kafka.properties`")]
+    #[error("Kafka's client does not accept the configuration: {}", refused(.0))]
     ClientConfig(KafkaError),
     /// No broker answers.
     #[error("no broker answers at {brokers}: {detail}. Check `kafka.brokers`, the network, and whether the broker runs")]
@@ -66,6 +86,27 @@ pub enum WorkerError {
         /// What was found, and the mend.
         refusal: crate::start::Refusal,
     },
+    /// Somebody is in the group whose state is to be given up.
+    #[error("{members} shards are in the group {group}: stop its workers first, all of them, and run this again")]
+    StillWorking {
+        /// The group.
+        group: String,
+        /// How many.
+        members: usize,
+    },
+    /// Snapshots.
+    #[error("partition {topic}-{partition}: {source}")]
+    Snapshot {
+        /// The input topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What went wrong.
+        source: Box<SnapshotError>,
+    },
+    /// The store of snapshots cannot be used.
+    #[error(transparent)]
+    Snapshots(Box<SnapshotError>),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

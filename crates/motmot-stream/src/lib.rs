@@ -32,6 +32,7 @@ mod outbox;
 pub mod partitioner;
 mod patience;
 mod port;
+pub mod rebuild;
 mod shard;
 #[cfg(test)]
 mod simulator;

@@ -3,6 +3,7 @@
 //! Label values come from closed sets: outcomes, reasons, the input's partitions; never a customer, a cycle or a person.
 
 use motmot_core::engine::Verdict;
+use motmot_snapshot::{Event, SnapshotError};
 use motmot_wire::DecodeError;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -44,6 +45,7 @@ pub(crate) struct Metrics {
     pub(crate) checkpoint_rows: IntCounter,
     pub(crate) refold_seconds: Histogram,
     pub(crate) refolding: IntGauge,
+    pub(crate) waiting: IntGauge,
     pub(crate) partitions: IntGauge,
     pub(crate) swaps: IntCounter,
     strategy: IntGaugeVec,
@@ -52,6 +54,7 @@ pub(crate) struct Metrics {
     pub(crate) clock: IntGaugeVec,
     pub(crate) store_bytes: IntGaugeVec,
     pub(crate) hot_rows: IntGaugeVec,
+    pub(crate) snapshots: SnapshotMetrics,
 }
 
 /// Registers as it builds, so that no metric can be forgotten.
@@ -134,6 +137,10 @@ impl Metrics {
                 LONG,
             )?,
             refolding: build.gauge("motmot_worker_refolding_partitions", "Partitions that are folding in silence up to the last commit")?,
+            waiting: build.gauge(
+                "motmot_worker_waiting_partitions",
+                "Partitions that stand before a record because the schema registry has not given its schema",
+            )?,
             partitions: build.gauge("motmot_worker_partitions", "Partitions that this worker has")?,
             swaps: build.counter("motmot_worker_strategy_swaps_total", "Strategies put in force on a partition, all differences told")?,
             strategy: build.add(IntGaugeVec::new(
@@ -151,6 +158,7 @@ impl Metrics {
             )?,
             store_bytes: build.per_partition("motmot_worker_store_bytes", "Size of the partition's store, files and write buffers")?,
             hot_rows: build.per_partition("motmot_worker_hot_rows", "Rows of the partition in memory")?,
+            snapshots: SnapshotMetrics::register(&build)?,
         })
     }
 
@@ -170,10 +178,87 @@ impl Metrics {
     /// Takes back what is said about a partition that another worker has from now on.
     pub(crate) fn forget(&self, partition: i32) {
         let label = partition.to_string();
-        for gauge in [&self.lag, &self.stream_time, &self.clock, &self.store_bytes, &self.hot_rows] {
+        let SnapshotMetrics { made_at, offset, bytes, .. } = &self.snapshots;
+        for gauge in [made_at, offset, bytes, &self.lag, &self.stream_time, &self.clock, &self.store_bytes, &self.hot_rows] {
             // An error only says that it was never set.
             let _ = gauge.remove_label_values(&[&label]);
         }
+    }
+}
+
+/// What becomes of snapshots.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotMetrics {
+    pub(crate) enabled: IntGauge,
+    /// Without a series where the topic keeps everything, or the broker does not say.
+    pub(crate) retention: IntGaugeVec,
+    made_at: IntGaugeVec,
+    offset: IntGaugeVec,
+    bytes: IntGaugeVec,
+    sent: IntCounter,
+    seconds: Histogram,
+    failures: IntCounterVec,
+    in_progress: IntGauge,
+    pub(crate) restored: IntCounter,
+    pub(crate) restore_seconds: Histogram,
+}
+
+impl SnapshotMetrics {
+    fn register(build: &Builder<'_>) -> Built<Self> {
+        let failures = build.counters(
+            "motmot_snapshot_failures_total",
+            "Snapshots that were not made, or not usable, by reason",
+            "reason",
+        )?;
+        for reason in SnapshotError::REASONS {
+            failures.with_label_values(&[reason]);
+        }
+        Ok(Self {
+            enabled: build
+                .gauge("motmot_snapshots_enabled", "1: snapshots.url is set; 0: the state is on this machine's disk only")?,
+            retention: build.add(IntGaugeVec::new(
+                Opts::new("motmot_input_retention_seconds", "How long the input topic keeps a record (retention.ms)"),
+                &[],
+            )?)?,
+            made_at: build.per_partition(
+                "motmot_snapshot_timestamp_seconds",
+                "When the partition's last snapshot was taken, as Unix time",
+            )?,
+            offset: build.per_partition("motmot_snapshot_offset", "The offset of the partition's last snapshot")?,
+            bytes: build.per_partition("motmot_snapshot_bytes", "Size of the partition's last snapshot")?,
+            sent: build.counter("motmot_snapshot_sent_bytes_total", "Bytes of snapshots that had to be sent")?,
+            seconds: build.seconds("motmot_snapshot_seconds", "From taking a snapshot until it is complete", LONG)?,
+            failures,
+            in_progress: build.gauge("motmot_snapshots_in_progress", "Snapshots that are being sent")?,
+            restored: build.counter("motmot_snapshot_restores_total", "Partitions started from a snapshot")?,
+            restore_seconds: build.seconds("motmot_snapshot_restore_seconds", "Time to fetch a snapshot", LONG)?,
+        })
+    }
+
+    /// Counts what the agent says.
+    pub(crate) fn hear(&self, partition: i32, event: Event) {
+        match event {
+            Event::Begun => self.in_progress.inc(),
+            Event::Stopped => self.in_progress.dec(),
+            Event::Failed { reason } => {
+                self.failed(reason);
+                self.in_progress.dec();
+            }
+            Event::Made { offset, made_at_ms, bytes, sent, took } => {
+                self.in_progress.dec();
+                let label = partition.to_string();
+                self.made_at.with_label_values(&[&label]).set(made_at_ms.div_euclid(1_000));
+                self.offset.with_label_values(&[&label]).set(offset);
+                self.bytes.with_label_values(&[&label]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+                self.sent.inc_by(sent);
+                self.seconds.observe(took.as_secs_f64());
+            }
+        }
+    }
+
+    /// Counts what could not be used.
+    pub(crate) fn failed(&self, reason: &str) {
+        self.failures.with_label_values(&[reason]).inc();
     }
 }
 

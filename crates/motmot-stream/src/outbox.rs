@@ -67,9 +67,9 @@ impl<W: World> Outbox<W> {
     pub(crate) fn open(shared: Arc<Shared<W>>, member: String) -> Result<Self, WorkerError> {
         let outbox = Self {
             producer: shared.world.producer(&member)?,
+            writer: shared.writer.clone(),
             shared,
             member,
-            writer: Writer::new(),
             value: Vec::new(),
             key: Vec::new(),
             evidence: String::new(),

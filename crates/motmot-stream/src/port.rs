@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use motmot_core::Timestamp;
-use motmot_store::{KeyValue, Store, StoreError};
+use motmot_snapshot::SnapshotError;
+use motmot_store::{KeyValue, Meta, Store, StoreError};
 
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
@@ -23,6 +24,8 @@ pub(crate) trait World: Sized {
     type Membership;
     /// What lies under a store.
     type Entries: KeyValue;
+    /// A partition's snapshots.
+    type Snapshots: Snapshots<Self::Entries>;
 
     /// Joins the group; partitions come with its first answers.
     fn join(&self, member: &str) -> Result<Self::Group, WorkerError>;
@@ -39,6 +42,12 @@ pub(crate) trait World: Sized {
     /// Opens a partition's store.
     fn open_store(&self, number: i32) -> Result<Store<Self::Entries>, StoreError>;
 
+    /// Takes a store away that must not be used any more; it is not open. Another one can be opened in its place.
+    fn give_up_store(&self, number: i32) -> Result<(), StoreError>;
+
+    /// The snapshots of a partition, from its assignment to its end.
+    fn snapshots(&self, number: i32) -> Self::Snapshots;
+
     /// What the topic of strategies holds now.
     fn strategies(&self) -> Result<Contents, WorkerError>;
 
@@ -50,6 +59,30 @@ pub(crate) trait World: Sized {
 
     /// Waits.
     fn sleep(&self, duration: Duration);
+}
+
+/// A partition's snapshots as its owner sees them. What takes long calls `meanwhile` now and then.
+pub(crate) trait Snapshots<K> {
+    /// What one is found by again.
+    type Found;
+
+    /// Those that are there and that may be used, the newest first: of each its offset. None where there are to be none.
+    fn list(&mut self, meanwhile: &mut dyn FnMut()) -> Result<Vec<(i64, Self::Found)>, SnapshotError>;
+
+    /// What one is a checkpoint of.
+    fn meta(&mut self, found: &Self::Found, meanwhile: &mut dyn FnMut()) -> Result<Meta, SnapshotError>;
+
+    /// Brings one to this machine, whole, but not in the store's place.
+    fn fetch(&mut self, found: &Self::Found, meanwhile: &mut dyn FnMut()) -> Result<(), SnapshotError>;
+
+    /// Puts what was fetched in the place of the store, which is given up; it is not open.
+    fn put_in_place(&mut self) -> Result<(), StoreError>;
+
+    /// Whether it is time for another one.
+    fn is_due(&self) -> bool;
+
+    /// Takes one of what the store holds, and sends it on its way. Whatever goes wrong is counted; nothing waits for it.
+    fn take(&mut self, store: &Store<K>, now: Timestamp);
 }
 
 /// A member's place in the consumer group, and what it reads there.
@@ -74,6 +107,13 @@ pub(crate) trait Group {
 
     /// Reads these no more.
     fn unassign(&mut self, numbers: &[i32]) -> Result<(), Failure>;
+
+    /// Goes back to `offset` and gives nothing of the partition until [`Group::resume`]; what was fetched beyond is forgotten, and
+    /// [`Group::positions`] does not name it. It stays the member's.
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure>;
+
+    /// Gives records again, from the offset at which it rests.
+    fn resume(&mut self, number: i32) -> Result<(), Failure>;
 
     /// Forgets what was fetched and not taken. All partitions must be unassigned.
     fn discard_fetched(&mut self) -> Result<(), Interrupt>;

@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{self, REQUEST_TIMEOUT};
 use crate::config::KafkaConfig;
-use crate::context::Log;
+use crate::context::Asking;
 use crate::error::WorkerError;
 use crate::kafka::passing;
 use crate::native::{BatchQueue, RecordError};
@@ -69,8 +69,8 @@ impl<'m> TopicRecord<'m> {
 pub struct TopicReader {
     topic: String,
     brokers: String,
-    queue: BatchQueue<Log>,
-    consumer: Arc<BaseConsumer<Log>>,
+    queue: BatchQueue<Asking>,
+    consumer: Arc<BaseConsumer<Asking>>,
     /// By partition: the next offset, and the first one that is not read.
     open: BTreeMap<i32, (i64, i64)>,
     partitions: i32,
@@ -94,10 +94,11 @@ impl TopicReader {
     pub fn open(kafka: &KafkaConfig, topic: &str, from: Bound, to: Bound) -> Result<Self, WorkerError> {
         let mut config = client::reader(kafka);
         config.set("group.id", "motmot-reader"); // librdkafka assigns only to members; it joins none
-        let consumer: BaseConsumer<Log> =
-            config.create_with_context(Log { client: format!("reader of {topic}") }).map_err(WorkerError::ClientConfig)?;
+        let consumer: BaseConsumer<Asking> =
+            config.create_with_context(Asking::new(format!("reader of {topic}"))).map_err(WorkerError::ClientConfig)?;
         let consumer = Arc::new(consumer);
-        let unreachable = |e: KafkaError| WorkerError::Unreachable { brokers: kafka.brokers.clone(), detail: e.to_string() };
+        let unreachable =
+            |e: KafkaError| WorkerError::Unreachable { brokers: kafka.brokers.clone(), detail: Asking::cause(&consumer, &e) };
         let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).map_err(unreachable)?;
         let missing = || WorkerError::MissingTopic { topic: topic.to_owned(), brokers: kafka.brokers.clone() };
         let found = metadata.topics().iter().find(|t| t.name() == topic && t.error().is_none()).ok_or_else(missing)?;
@@ -233,7 +234,7 @@ fn lasting(topic: &str, brokers: &str, partition: i32, code: RDKafkaErrorCode) -
 
 type Offsets = BTreeMap<i32, i64>;
 
-fn ask(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset) -> Result<Vec<(i32, Offset)>, KafkaError> {
+fn ask(consumer: &BaseConsumer<Asking>, topic: &str, numbers: &[i32], which: Offset) -> Result<Vec<(i32, Offset)>, KafkaError> {
     let mut list = TopicPartitionList::with_capacity(numbers.len());
     for &number in numbers {
         list.add_partition_offset(topic, number, which)?;
@@ -242,7 +243,7 @@ fn ask(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset
     found.elements().iter().map(|element| element.error().map(|()| (element.partition(), element.offset()))).collect()
 }
 
-fn edge(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset) -> Result<Offsets, KafkaError> {
+fn edge(consumer: &BaseConsumer<Asking>, topic: &str, numbers: &[i32], which: Offset) -> Result<Offsets, KafkaError> {
     let found = ask(consumer, topic, numbers, which)?;
     Ok(found
         .into_iter()
@@ -251,7 +252,7 @@ fn edge(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offse
 }
 
 fn resolve(
-    consumer: &BaseConsumer<Log>,
+    consumer: &BaseConsumer<Asking>,
     topic: &str,
     numbers: &[i32],
     bound: Bound,

@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client;
 use crate::config::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
+use crate::context::Asking;
 use crate::error::WorkerError;
 use crate::native;
 
@@ -28,6 +29,8 @@ pub(crate) struct Input {
     /// Empty where the broker names none.
     pub(crate) topic_id: String,
     pub(crate) max_message_bytes: usize,
+    /// How long the topic keeps a record, in ms; none: for ever, or the broker does not say.
+    pub(crate) retention_ms: Option<u64>,
 }
 
 /// Checks what a worker's correctness rests on.
@@ -45,7 +48,7 @@ pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
     }
     broker.partitions(&names.strategies)?.ok_or_else(|| broker.missing(&names.strategies))?;
     if config.is_mock_cluster {
-        return Ok(Input { partitions, topic_id: String::new(), max_message_bytes: MIN_MESSAGE_BYTES });
+        return Ok(Input { partitions, topic_id: String::new(), max_message_bytes: MIN_MESSAGE_BYTES, retention_ms: None });
     }
     let settings = match broker.settings(&names.touchpoints) {
         Ok(settings) => Some(settings),
@@ -63,7 +66,16 @@ pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
     }
     let input_bytes = setting(MAX_BYTES).and_then(|value| value.parse().ok()).unwrap_or(0_usize);
     let topic_id = native::topic_id(broker.consumer.client(), &names.touchpoints, PATIENCE).unwrap_or_default();
-    Ok(Input { partitions, topic_id, max_message_bytes: MIN_MESSAGE_BYTES.max(input_bytes.saturating_add(ENVELOPE_BYTES)) })
+    let max_message_bytes = MIN_MESSAGE_BYTES.max(input_bytes.saturating_add(ENVELOPE_BYTES));
+    let retention_ms = setting(RETENTION).and_then(|value| value.parse().ok()); // −1, for ever, is no such number
+    Ok(Input { partitions, topic_id, max_message_bytes, retention_ms })
+}
+
+/// The partitions of a topic, and its id.
+pub(crate) fn identity(kafka: &KafkaConfig, topic: &str) -> Result<(i32, String), WorkerError> {
+    let broker = Broker::connect(kafka)?;
+    let partitions = broker.partitions(topic)?.ok_or_else(|| broker.missing(topic))?;
+    Ok((partitions, native::topic_id(broker.consumer.client(), topic, PATIENCE).unwrap_or_default()))
 }
 
 const TIMESTAMP_TYPE: &str = "message.timestamp.type";
@@ -199,7 +211,7 @@ impl Wanted {
 struct Broker<'k> {
     kafka: &'k KafkaConfig,
     /// For metadata: a consumer's question does not make a topic that is missing.
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Asking>,
     admin: AdminClient<DefaultClientContext>,
     runtime: tokio::runtime::Runtime,
 }
@@ -207,7 +219,8 @@ struct Broker<'k> {
 impl<'k> Broker<'k> {
     fn connect(kafka: &'k KafkaConfig) -> Result<Self, WorkerError> {
         let config = client::base(kafka, "motmot-topics");
-        let consumer: BaseConsumer = config.create().map_err(WorkerError::ClientConfig)?;
+        let asking = Asking::new("motmot-topics".to_owned());
+        let consumer = config.create_with_context(asking).map_err(WorkerError::ClientConfig)?;
         let admin = config.create().map_err(WorkerError::ClientConfig)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -216,7 +229,7 @@ impl<'k> Broker<'k> {
     }
 
     fn unreachable(&self, error: &KafkaError) -> WorkerError {
-        WorkerError::Unreachable { brokers: self.kafka.brokers.clone(), detail: error.to_string() }
+        WorkerError::Unreachable { brokers: self.kafka.brokers.clone(), detail: Asking::cause(&self.consumer, error) }
     }
 
     fn missing(&self, topic: &str) -> WorkerError {

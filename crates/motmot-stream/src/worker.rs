@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use motmot_core::Strategy;
-use motmot_wire::Reader;
+use motmot_wire::{Reader, Writer};
 use prometheus::Registry;
 
 use crate::config::WorkerConfig;
@@ -42,11 +42,12 @@ pub struct Health {
     shards: usize,
     joined: Mutex<BTreeSet<String>>,
     refolding: prometheus::IntGauge,
+    waiting: prometheus::IntGauge,
 }
 
 impl Health {
     pub(crate) fn new(shards: usize, metrics: &Metrics) -> Self {
-        Self { shards, joined: Mutex::default(), refolding: metrics.refolding.clone() }
+        Self { shards, joined: Mutex::default(), refolding: metrics.refolding.clone(), waiting: metrics.waiting.clone() }
     }
 
     pub(crate) fn joined(&self, member: &str) {
@@ -63,6 +64,10 @@ impl Health {
         if joined < self.shards {
             return Some(format!("{joined} of {} shards have joined the group", self.shards));
         }
+        let waiting = self.waiting.get();
+        if waiting > 0 {
+            return Some(format!("{waiting} partitions wait for the schema registry; the log says for which schema and why"));
+        }
         (refolding > 0).then(|| format!("{refolding} partitions are folding up to the last commit"))
     }
 }
@@ -74,6 +79,7 @@ pub(crate) struct Shared<W> {
     /// What the partitions are to have; each has its own until it has been swapped.
     pub(crate) strategy: Current,
     pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
     pub(crate) metrics: Metrics,
     pub(crate) health: Arc<Health>,
     /// A stop of this worker, whoever asked for it.
@@ -123,9 +129,10 @@ impl Worker {
         keep_text(&config, &loaded)?;
         let health = Health::new(config.shard_count(), &metrics);
         let shared = Shared {
-            world: Kafka::new(&config, input.max_message_bytes)?,
+            world: Kafka::new(&config, &input, &metrics.snapshots)?,
             strategy: Current::new(loaded),
             reader: Reader::new(),
+            writer: Writer::new(),
             metrics,
             health: Arc::new(health),
             stop: Shutdown::new(),
@@ -136,11 +143,20 @@ impl Worker {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Reads records with `reader`, which may know newer writers' schemas. Before [`Worker::run`].
+    /// Reads records with `reader`, which may know newer writers' schemas or a registry. Before [`Worker::run`].
     #[must_use]
     pub fn with_reader(mut self, reader: Reader) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.reader = reader;
+        }
+        self
+    }
+
+    /// Writes the tables' rows with `writer`, which may know their schemas' numbers in a registry. Before [`Worker::run`].
+    #[must_use]
+    pub fn with_writer(mut self, writer: Writer) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.writer = writer;
         }
         self
     }
@@ -230,7 +246,7 @@ impl std::fmt::Debug for StrategySwitch {
 
 /// Keeps the text of a strategy for those who must fold again what was folded under it: before anything rests on it.
 fn keep_text(config: &WorkerConfig, loaded: &Loaded) -> Result<(), WorkerError> {
-    let record = (strategies::text_key(loaded.id), loaded.text.as_str());
+    let record = (strategies::text_key(loaded.id), Some(loaded.text.as_str()));
     strategies::publish(&config.kafka, &config.topics.strategies, &[record])
 }
 

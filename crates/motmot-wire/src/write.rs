@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::datum::Datum;
 use crate::error::EncodeError;
-use crate::read::MARKER;
+use crate::read::{CONFLUENT_MARKER, MARKER};
 use crate::schema::RecordType;
 
-/// Writes records with the current schemas, in single-object encoding.
+/// Writes records with the current schemas: in single-object encoding, or, where it was told a schema's number, in Confluent's framing.
 ///
 /// ```
 /// # let line = br#"{"event_id": "e1", "occurred_at": 0, "stage": "greeting", "channel": "phone", "site": "voice", "outcome": "none"}"#;
@@ -42,6 +42,19 @@ impl Writer {
         }
     }
 
+    /// Writes records of this type in Confluent's framing from now on: `id` is the number of [`RecordType::json`] in the registry.
+    #[must_use]
+    pub fn with_schema_id(mut self, record: RecordType, id: u32) -> Self {
+        let framing = match record {
+            RecordType::Touchpoint => &mut self.touchpoint,
+            RecordType::Moment => &mut self.moment,
+            RecordType::Cycle => &mut self.cycle,
+            RecordType::Action | RecordType::Erasure => return self, // not written by this version
+        };
+        *framing = Framing::numbered(record, id);
+        self
+    }
+
     /// Appends a touchpoint with its framing. It is not validated: that is for its reader.
     ///
     /// # Errors
@@ -71,15 +84,17 @@ impl Writer {
 #[derive(Clone, Debug)]
 struct Framing {
     record: RecordType,
-    bytes: [u8; 10],
+    bytes: Vec<u8>,
 }
 
 impl Framing {
     fn of(record: RecordType) -> Self {
-        let mut bytes = [0; 10];
         let fingerprint = record.current().fingerprint().to_le_bytes();
-        bytes.iter_mut().zip(MARKER.into_iter().chain(fingerprint)).for_each(|(to, from)| *to = from);
-        Self { record, bytes }
+        Self { record, bytes: MARKER.into_iter().chain(fingerprint).collect() }
+    }
+
+    fn numbered(record: RecordType, id: u32) -> Self {
+        Self { record, bytes: std::iter::once(CONFLUENT_MARKER).chain(id.to_be_bytes()).collect() }
     }
 
     fn append<T: Serialize>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {

@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, Origin, Sources};
 
+mod state;
+
+pub(crate) use state::{Inspect, Rebuild, Store};
+
 /// Reads the process's arguments. Help, version and mistakes are clap's own and end the process (exit code 0 or 2).
 pub(crate) fn parse() -> anyhow::Result<Cli> {
     let mut cli = Cli::parse();
@@ -135,6 +139,14 @@ pub(crate) enum Command {
     /// Computes the digest of the output topics, to compare with a replay's
     #[command(after_help = "Example:\n  motmot digest --config motmot.toml")]
     Digest,
+    /// Looks into the worker's store of a partition, or at the snapshots
+    #[command(subcommand)]
+    Store(Store),
+    /// Gives a partition's state up, so that the next start folds it anew
+    #[command(after_help = "Examples:\n  motmot rebuild --config motmot.toml\n  motmot rebuild --partition 3 --yes\n  \
+        motmot rebuild --partition 3 --snapshot 00000000000004711000-0f3a9c21d5b87e64.json --yes\n\n\
+        Run it when a worker that refuses to start names it, with all workers stopped, on the machine whose store it is.")]
+    Rebuild(Rebuild),
     /// Lists the records that were no touchpoints, or sends them again
     #[command(subcommand, name = "dead-letters")]
     DeadLetters(DeadLetters),

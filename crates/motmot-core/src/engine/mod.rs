@@ -12,6 +12,7 @@
 mod assembly;
 mod customer;
 mod cycle;
+pub mod describe;
 mod file;
 mod flag;
 mod fold;

@@ -4,7 +4,11 @@ use super::LAST_ANSWER_HOLDS;
 use super::rule::{Alert, PrometheusRule};
 
 pub(super) fn rules() -> Vec<PrometheusRule> {
-    [desk().as_slice(), worker().as_slice(), both().as_slice()].concat().into_iter().map(PrometheusRule::Alert).collect()
+    [desk().as_slice(), worker().as_slice(), snapshots().as_slice(), both().as_slice()]
+        .concat()
+        .into_iter()
+        .map(PrometheusRule::Alert)
+        .collect()
 }
 
 fn desk() -> [Alert; 5] {
@@ -99,6 +103,45 @@ fn worker() -> [Alert; 3] {
                 "{{ printf `%.0f` $value }} records became dead letters in 5 minutes ({{ $labels.reason }})",
                 "These contacts are missing from their cycles. What to do: the dead-letter topic has them with reason and place; mend the \
                  source, then re-submit them.",
+            )
+        },
+    ]
+}
+
+fn snapshots() -> [Alert; 3] {
+    [
+        Alert {
+            wait: "1m",
+            ..alert(
+                "MotmotSnapshotOld",
+                "max by (job, partition) (time() - motmot_snapshot_timestamp_seconds) > on (job) group_left () \
+                 (min by (job) (motmot_input_retention_seconds) / 2)",
+                "critical",
+                "The last snapshot of partition {{ $labels.partition }} is {{ $value | humanizeDuration }} old",
+                "The topic deletes records after twice that time. Should the worker's disk be lost after that, the state cannot be folded again. \
+                 What to do: see why no snapshots are made (the worker's log, motmot_snapshot_failures_total); if that takes long, raise the \
+                 retention of the touchpoints' topic.",
+            )
+        },
+        Alert {
+            wait: "15m",
+            ..alert(
+                "MotmotSnapshotsFailing",
+                "sum by (job, reason) (increase(motmot_snapshot_failures_total[15m])) > 0",
+                "warning",
+                "Snapshots have been failing for 15 minutes ({{ $labels.reason }})",
+                "The workers go on, on their disks alone. What to do: the worker's log says what the store of snapshots answers; \
+                 `motmot store inspect --snapshot` asks it from your terminal.",
+            )
+        },
+        Alert {
+            wait: "10m",
+            ..alert(
+                "MotmotSnapshotsOff",
+                "min by (job, instance) (motmot_snapshots_enabled) == 0",
+                "warning",
+                "Worker {{ $labels.instance }} makes no snapshots",
+                "If its disk is lost after the topic's retention has taken records, the state is lost. What to do: set snapshots.url.",
             )
         },
     ]

@@ -108,6 +108,18 @@ impl Group for KafkaGroup {
         self.consumer.incremental_unassign(&list).map_err(|e| passing(&e))
     }
 
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
+        let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
+        // In this order: a pause notes the position behind the last record that was given, unless a seek has made the client forget it.
+        self.consumer.seek(&self.topic, number, Offset::Offset(offset), REQUEST_TIMEOUT).map_err(|e| passing(&e))?;
+        self.consumer.pause(&list).map_err(|e| passing(&e))
+    }
+
+    fn resume(&mut self, number: i32) -> Result<(), Failure> {
+        let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
+        self.consumer.resume(&list).map_err(|e| passing(&e))
+    }
+
     fn discard_fetched(&mut self) -> Result<(), Interrupt> {
         // What was fetched lies in the old queue, and goes with it.
         let queue = BatchQueue::new(Arc::clone(&self.consumer), BATCH);

@@ -5,12 +5,15 @@ mod failure;
 mod group;
 mod producer;
 mod rebalance;
+mod snapshots;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use motmot_core::Timestamp;
-use motmot_store::{Resources, RocksDb, Store, StoreError};
+use motmot_snapshot::{Agent, Owner};
+use motmot_store::{Resources, RocksDb, Store, StoreError, folder};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
@@ -18,11 +21,14 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::client;
 use crate::config::WorkerConfig;
 use crate::error::WorkerError;
+use crate::metrics::SnapshotMetrics;
 use crate::port::{Failure, World};
 use crate::strategies::Contents;
+use crate::topics::Input;
 
 use errand::Last;
 pub(crate) use failure::passing;
+use snapshots::ObjectSnapshots;
 
 /// What the shards of a worker share of the real world.
 pub(crate) struct Kafka {
@@ -33,18 +39,29 @@ pub(crate) struct Kafka {
     asker: Mutex<Asker>,
     /// The largest record that the producer must be able to send on.
     max_message_bytes: usize,
+    topic_id: String,
+    /// None: there are to be no snapshots.
+    snapshots: Option<Arc<Agent>>,
+    snapshot_metrics: SnapshotMetrics,
     begun: Instant,
 }
 
 impl Kafka {
-    pub(crate) fn new(config: &WorkerConfig, max_message_bytes: usize) -> Result<Self, WorkerError> {
+    pub(crate) fn new(config: &WorkerConfig, input: &Input, metrics: &SnapshotMetrics) -> Result<Self, WorkerError> {
         Ok(Self {
             config: config.clone(),
             resources: Resources::new(config.block_cache_bytes, config.write_buffer_bytes),
             asker: Mutex::new(Asker { client: asker(config).map_err(WorkerError::ClientConfig)?, unheard_since: None }),
-            max_message_bytes,
+            max_message_bytes: input.max_message_bytes,
+            topic_id: input.topic_id.clone(),
+            snapshots: agent(config, input, metrics)?,
+            snapshot_metrics: metrics.clone(),
             begun: Instant::now(),
         })
+    }
+
+    fn store(&self, number: i32) -> PathBuf {
+        folder::of(&self.config.store, &self.config.topics.touchpoints, number)
     }
 
     /// Asks the brokers for the first or the last offset of partitions, all in one request a broker.
@@ -111,6 +128,7 @@ impl World for Kafka {
     type Producer = producer::KafkaProducer;
     type Membership = group::KafkaMembership;
     type Entries = RocksDb;
+    type Snapshots = ObjectSnapshots;
 
     fn join(&self, member: &str) -> Result<Self::Group, WorkerError> {
         group::KafkaGroup::join(&self.config, member)
@@ -132,6 +150,20 @@ impl World for Kafka {
         Store::open(&self.resources, &self.config.store, &self.config.topics.touchpoints, number)
     }
 
+    fn give_up_store(&self, number: i32) -> Result<(), StoreError> {
+        if let Some(place) = folder::replace_set_aside(&self.store(number))? {
+            tracing::warn!(partition = number, place = %place.display(), "the store is given up, and set aside");
+        }
+        Ok(())
+    }
+
+    fn snapshots(&self, number: i32) -> ObjectSnapshots {
+        let WorkerConfig { group, topics, .. } = &self.config;
+        let (group, topic, topic_id) = (group.clone(), topics.touchpoints.clone(), self.topic_id.clone());
+        let owner = Owner { group, topic, topic_id, partition: number };
+        ObjectSnapshots::new(self.snapshots.clone(), owner, self.store(number), self.snapshot_metrics.clone())
+    }
+
     fn strategies(&self) -> Result<Contents, WorkerError> {
         Contents::read(&self.config.kafka, &self.config.topics.strategies)
     }
@@ -147,6 +179,25 @@ impl World for Kafka {
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
     }
+}
+
+/// What makes snapshots, if they are to be made; if not, it is said.
+fn agent(config: &WorkerConfig, input: &Input, metrics: &SnapshotMetrics) -> Result<Option<Arc<Agent>>, WorkerError> {
+    if let Some(retention) = input.retention_ms {
+        metrics.retention.with_label_values::<&str>(&[]).set(i64::try_from(retention / 1_000).unwrap_or(i64::MAX));
+    }
+    let Some(snapshots) = &config.snapshots else {
+        metrics.enabled.set(0);
+        tracing::warn!(
+            "snapshots.url is not set: the state is on this machine's disk only. Once the topic's retention has deleted records, a lost disk \
+             is lost state"
+        );
+        return Ok(None);
+    };
+    metrics.enabled.set(1);
+    let heard = metrics.clone();
+    let agent = Agent::start(snapshots, Arc::new(move |partition, event| heard.hear(partition, event)));
+    agent.map(Arc::new).map(Some).map_err(|error| WorkerError::Snapshots(Box::new(error)))
 }
 
 fn list_of(topic: &str, numbers: &[i32], offset: Offset) -> Result<TopicPartitionList, KafkaError> {

@@ -3,64 +3,57 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use motmot_store::{Store, StoreError};
-
 use super::library::Strategies;
 use super::partition::Partition;
 use super::refold::Known;
+use super::whence::Whence;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::metadata::CommitMetadata;
 use crate::patience::Patience;
 use crate::port::{Answer, Failure, Group, World};
-use crate::start::{Commit, Facts, decide, needs_swaps};
+use crate::start::Commit;
 use crate::worker::Shared;
 
 /// What Kafka says about a partition.
 #[derive(Clone, Copy, Debug, Default)]
-struct Log {
-    start: i64,
-    end: i64,
-    commit: Option<Commit>,
+pub(super) struct Log {
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) commit: Option<Commit>,
 }
 
 /// Loads the partitions of `numbers`, as the table of starts says.
 pub(super) fn load<W: World>(
     shared: &Shared<W>,
     member: &str,
-    group: &W::Group,
+    group: &mut W::Group,
     numbers: &[i32],
 ) -> Result<Vec<Partition<W>>, Interrupt> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let logs = persist(shared, member, || read_logs(&shared.world, group, numbers))?;
+    let logs = persist(shared, member, || read_logs(&shared.world, &*group, numbers))?;
     let mut strategies = Strategies::new(shared, member);
     let log = |number: i32| logs.get(&number).copied().unwrap_or_default();
-    numbers.iter().map(|&number| start(shared, number, log(number), &mut strategies)).collect()
+    // While a snapshot is fetched the group must not take this member for dead.
+    let mut meanwhile = || {
+        if let Err(error) = group.poll() {
+            tracing::warn!(member, ?error, "the group, while a snapshot is fetched");
+        }
+    };
+    numbers.iter().map(|&number| start(shared, member, (number, log(number)), &mut strategies, &mut meanwhile)).collect()
 }
 
-fn start<W: World>(
-    shared: &Shared<W>,
-    number: i32,
-    log: Log,
-    strategies: &mut Strategies<'_, W>,
+fn start<'s, W: World>(
+    shared: &'s Shared<W>,
+    member: &str,
+    (number, log): (i32, Log),
+    strategies: &mut Strategies<'s, W>,
+    meanwhile: &mut dyn FnMut(),
 ) -> Result<Partition<W>, Interrupt> {
-    let topic = &shared.config.topics.touchpoints;
-    let store = open(&shared.world, number)?;
-    let swaps = if needs_swaps(store.meta(), log.commit) { strategies.swaps(number, log.commit)? } else { Vec::new() };
-    let facts = Facts {
-        store: store.meta(),
-        commit: log.commit,
-        log_start: log.start,
-        log_end: log.end,
-        topic_id: &shared.topic_id,
-        partitions: shared.partitions,
-        swaps: &swaps,
-        configured: strategies.configured(),
-    };
-    let refused = |refusal| WorkerError::Refused { topic: topic.clone(), partition: number, refusal };
-    let start = decide(&facts).map_err(refused)?;
+    let mut snapshots = shared.world.snapshots(number);
+    let (store, start) = Whence::new(shared, member, (number, log), strategies, &mut snapshots, meanwhile).state()?;
     let strategy = strategies.load(start.strategy, &store, number)?;
     let mut known = Known::new();
     for step in start.refold.iter().flat_map(|refold| &refold.steps) {
@@ -82,7 +75,7 @@ fn start<W: World>(
         "partition assigned"
     );
     let (is_first, is_refolding) = (start.is_first, start.refold.is_some());
-    let mut partition = Partition::new(number, store, start, (strategy, known), shared.world.elapsed());
+    let mut partition = Partition::new(number, (store, snapshots), start, (strategy, known), shared.world.elapsed());
     shared.metrics.partitions.inc();
     shared.metrics.in_force(number, None, Some(partition.strategy.id.rules));
     if is_first {
@@ -95,28 +88,20 @@ fn start<W: World>(
     Ok(partition)
 }
 
-/// How long a store may stay locked: the group may give a partition to one shard before another one of this process has noticed that it
-/// lost it.
-const UNLOCKING: Duration = Duration::from_secs(3);
-
-fn open<W: World>(world: &W, number: i32) -> Result<Store<W::Entries>, StoreError> {
-    let begun = world.elapsed();
-    loop {
-        match world.open_store(number) {
-            Err(StoreError::Locked { .. }) if world.elapsed().saturating_sub(begun) < UNLOCKING => {
-                world.sleep(Duration::from_millis(20));
-            }
-            opened => return opened,
-        }
-    }
-}
-
 /// How long Kafka is asked again while a coordinator or a leader moves.
 const PERSISTENCE: Duration = Duration::from_secs(60);
 /// How long it may take for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
+const ASKING: &str = "asking for the log's offsets";
+
 type Asked<T> = Result<T, (&'static str, Failure)>;
+
+/// Where the log of a partition ends now.
+pub(super) fn log_end<W: World>(shared: &Shared<W>, member: &str, number: i32) -> Result<i64, Interrupt> {
+    let ends = persist(shared, member, || shared.world.log_ends(&[number], ANSWER).map_err(|e| (ASKING, e)))?;
+    Ok(ends.iter().map(|(_, end)| *end).fold(0, i64::max))
+}
 
 fn persist<W: World, T>(shared: &Shared<W>, member: &str, mut ask: impl FnMut() -> Asked<T>) -> Result<T, Interrupt> {
     let mut patience = Patience::new(shared, member, "asking where partitions stand", PERSISTENCE);
@@ -142,11 +127,10 @@ fn read_logs<W: World>(world: &W, group: &W::Group, numbers: &[i32]) -> Asked<BT
         let metadata = metadata.as_deref().and_then(CommitMetadata::parse);
         logs.entry(number).or_default().commit = Some(Commit { offset, metadata });
     }
-    const DOING: &str = "asking for the log's offsets";
-    for (number, offset) in world.log_starts(numbers, ANSWER).map_err(|e| (DOING, e))? {
+    for (number, offset) in world.log_starts(numbers, ANSWER).map_err(|e| (ASKING, e))? {
         logs.entry(number).or_default().start = offset;
     }
-    for (number, offset) in world.log_ends(numbers, ANSWER).map_err(|e| (DOING, e))? {
+    for (number, offset) in world.log_ends(numbers, ANSWER).map_err(|e| (ASKING, e))? {
         logs.entry(number).or_default().end = offset;
     }
     Ok(logs)

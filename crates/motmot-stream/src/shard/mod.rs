@@ -5,12 +5,14 @@
 //! another content. A [`Shard`] starts over after an aborted transaction as after a crash: from the store and the commit, and nothing else.
 
 mod assign;
+mod hold;
 mod library;
 mod partition;
 mod refold;
 mod reload;
 mod session;
 mod swap;
+mod whence;
 
 use std::sync::Arc;
 use std::time::Duration;

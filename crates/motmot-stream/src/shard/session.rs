@@ -81,6 +81,7 @@ impl<W: World> Session<W> {
             self.tick();
             self.checkpoint_due()?;
         }
+        self.serve_holds()?;
         if is_unfinished { self.commit() } else { self.pace(is_drained) }?;
         self.set_gauges();
         Ok(())
@@ -103,8 +104,9 @@ impl<W: World> Session<W> {
 
     /// Lets go of all partitions; returns their numbers.
     pub(super) fn release_all(&mut self) -> Vec<i32> {
-        let Self { shared, partitions, .. } = self;
-        let release = |partition: Partition<W>| {
+        let Self { shared, group, partitions, .. } = self;
+        let release = |mut partition: Partition<W>| {
+            partition.end_hold(shared, group);
             release(shared, &partition);
             partition.number()
         };
@@ -158,7 +160,7 @@ impl<W: World> Session<W> {
 
     /// Loads partitions and begins to read them.
     pub(super) fn take_over(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
-        let loaded = assign::load(&self.shared, self.outbox.member(), &self.group, numbers)?;
+        let loaded = assign::load(&self.shared, self.outbox.member(), &mut self.group, numbers)?;
         let from: Vec<(i32, i64)> = loaded.iter().map(|partition| (partition.number(), partition.next())).collect();
         for partition in loaded {
             if let Some(place) = self.place(partition.number()) {
@@ -188,6 +190,7 @@ impl<W: World> Session<W> {
                 partition.checkpoint(&shared)?;
             }
             tracing::info!(partition = number, offset = partition.next(), is_lost, "partition released");
+            partition.end_hold(&shared, &mut self.group);
             release(&shared, &partition);
         }
         self.group.unassign(numbers).map_err(|e| self.kafka("giving partitions back", e))?;
@@ -263,7 +266,8 @@ impl<W: World> Session<W> {
         let Self { shared, outbox, partitions, .. } = self;
         for (number, offset) in positions {
             let place = usize::try_from(number).ok().and_then(|number| partitions.get_mut(number));
-            if let Some(partition) = place.and_then(Option::as_mut).filter(|partition| offset > partition.next()) {
+            let is_beyond = |p: &&mut Partition<W>| offset > p.next() && (p.hold.is_none() || planted!(MarkersBeyondHold));
+            if let Some(partition) = place.and_then(Option::as_mut).filter(is_beyond) {
                 partition.reach(shared, offset, outbox)?;
             }
         }
@@ -390,6 +394,7 @@ impl<W: World> Session<W> {
             let Some(partition) = due.max_by_key(|partition| partition.since_checkpoint(shared)) else { break };
             partition.checkpoint(shared)?;
         }
+        partitions.iter_mut().flatten().for_each(|partition| partition.snapshot_due(shared));
         Ok(())
     }
 

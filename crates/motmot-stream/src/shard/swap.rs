@@ -50,6 +50,7 @@ impl<W: World> Partition<W> {
             offset: self.next,
             clock_ms: now.as_millis(),
             stream_time_ms: stream_time.as_millis(),
+            origin: self.origin,
             from: self.strategy.id,
             to: strategy.id,
         };

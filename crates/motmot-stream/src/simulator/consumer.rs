@@ -52,7 +52,9 @@ impl Group for SimGroup {
     fn assign(&mut self, from: &[(i32, i64)]) -> Result<(), Failure> {
         self.simulation.disturb(self.process);
         let mut client = self.client.borrow_mut();
-        client.positions.extend(from.iter().copied());
+        for &(number, offset) in from {
+            client.read_from(number, offset);
+        }
         client.answer();
         Ok(())
     }
@@ -62,6 +64,27 @@ impl Group for SimGroup {
         let mut client = self.client.borrow_mut();
         client.positions.retain(|number, _| !numbers.contains(number));
         client.answer();
+        Ok(())
+    }
+
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
+        self.simulation.disturb(self.process);
+        let mut client = self.client.borrow_mut();
+        client.positions.insert(number, offset);
+        if self.simulation.mishap().is_some() {
+            return Err(failure(Answer::Retry, "it could not be told to rest"));
+        }
+        client.positions.remove(&number);
+        client.resting.insert(number, offset);
+        Ok(())
+    }
+
+    fn resume(&mut self, number: i32) -> Result<(), Failure> {
+        self.simulation.disturb(self.process);
+        let mut client = self.client.borrow_mut();
+        if let Some(offset) = client.resting.remove(&number) {
+            client.read_from(number, offset);
+        }
         Ok(())
     }
 
@@ -116,7 +139,12 @@ impl Group for SimGroup {
             return Err(failure(Answer::Retry, "offsets are not stable"));
         }
         let of = |number: &i32| broker.offsets.get(number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
-        Ok(numbers.iter().filter_map(of).collect())
+        let committed: Vec<_> = numbers.iter().filter_map(of).collect();
+        let mut depot = self.simulation.depot.borrow_mut();
+        for (number, offset, metadata) in &committed {
+            depot.told(self.process, *number, *offset, metadata.as_deref().unwrap_or_default());
+        }
+        Ok(committed)
     }
 
     fn membership(&self) -> Option<Membership> {

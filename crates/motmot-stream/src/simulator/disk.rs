@@ -21,9 +21,27 @@ pub(super) struct Folder {
     versions: Vec<Rc<Entries>>,
     /// The process that has it open.
     owner: Option<u64>,
+    identity: Identity,
 }
 
+/// Which folder it is: another may come in its place while a process still has it open.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identity(Rc<()>);
+
 impl Folder {
+    /// One with these entries, that lie on the disk for sure.
+    pub(super) fn of(entries: Rc<Entries>) -> Self {
+        Self { versions: vec![entries], ..Self::default() }
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+
+    pub(super) fn is(&self, identity: &Identity) -> bool {
+        Rc::ptr_eq(&self.identity.0, &identity.0)
+    }
+
     pub(super) fn latest(&self) -> Rc<Entries> {
         self.versions.last().cloned().unwrap_or_default()
     }
@@ -74,6 +92,7 @@ pub(super) struct Disk {
     simulation: Rc<Simulation>,
     process: Process,
     partition: i32,
+    identity: Identity,
 }
 
 impl Disk {
@@ -82,7 +101,7 @@ impl Disk {
         if simulation.is_disk_failing() {
             return Err(StoreError::Disk { path, doing: "opened", source: "a fault of the simulation's".into() });
         }
-        {
+        let identity = {
             let mut disks = simulation.disks.borrow_mut();
             let folder = disks.entry((process.machine, partition)).or_default();
             if folder.owner.is_some() {
@@ -92,16 +111,19 @@ impl Disk {
             if folder.versions.is_empty() {
                 folder.versions.push(Rc::default());
             }
-        }
+            folder.identity()
+        };
         simulation.say(|| {
             let meta = simulation.disks.borrow()[&(process.machine, partition)].meta();
             format!("{process:?} opens the store of partition {partition}: {meta:?}")
         });
-        Store::over(Self { simulation: Rc::clone(simulation), process, partition }, path)
+        Store::over(Self { simulation: Rc::clone(simulation), process, partition, identity }, path)
     }
 
-    fn latest(&self) -> Rc<Entries> {
-        self.simulation.disks.borrow()[&(self.process.machine, self.partition)].latest()
+    fn latest(&self) -> Result<Rc<Entries>, BoxError> {
+        let disks = self.simulation.disks.borrow();
+        let folder = disks.get(&(self.process.machine, self.partition)).filter(|folder| folder.is(&self.identity));
+        Ok(folder.ok_or("No such file or directory: another process has moved the folder away")?.latest())
     }
 }
 
@@ -134,11 +156,11 @@ impl KeyValue for Disk {
         if self.simulation.is_disk_failing() {
             return Err("a read fails: a fault of the simulation's".into());
         }
-        Ok(self.latest().get(key).cloned())
+        Ok(self.latest()?.get(key).cloned())
     }
 
     fn scan(&self, from: &[u8], until: &[u8], visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), BoxError> {
-        let latest = self.latest();
+        let latest = self.latest()?;
         let range = (Bound::Included(from.to_vec()), Bound::Excluded(until.to_vec()));
         _ = latest.range(range).try_for_each(|(key, _)| visit(key));
         Ok(())
@@ -149,7 +171,7 @@ impl KeyValue for Disk {
         if self.simulation.is_disk_failing() {
             return Err("No space left on device: a fault of the simulation's".into());
         }
-        let mut entries = Entries::clone(&self.latest());
+        let mut entries = Entries::clone(&*self.latest()?);
         for (key, value) in batch.0 {
             match value {
                 Some(value) => _ = entries.insert(key, value),

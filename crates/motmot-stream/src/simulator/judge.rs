@@ -19,8 +19,11 @@ pub(super) fn check(simulation: &Rc<Simulation>, process: Process, error: &Worke
         // a disk that fails, or another process on the same machine
         WorkerError::Store(StoreError::Locked { .. }) => is_shared(simulation, process),
         WorkerError::Store(StoreError::Disk { .. }) | WorkerError::State { .. } => {
-            simulation.rates.disk > 0 || simulation.rates.event.disk_full > 0
+            simulation.rates.disk > 0 || simulation.rates.event.disk_full > 0 || was_shared(simulation, process)
         }
+        // what it put in place a moment ago another one has written to
+        WorkerError::Store(StoreError::Damaged { .. }) => was_shared(simulation, process),
+        WorkerError::Snapshot { .. } => is_rough && simulation.depot.borrow().may_fail(),
         WorkerError::Kafka { doing: "reading the input", .. } => simulation.rates.event.retention > 0,
         // out of reach for longer than anybody waits; or fenced
         WorkerError::Kafka { .. }
@@ -38,11 +41,19 @@ fn is_refusal_justified(simulation: &Simulation, process: Process, partition: i3
     let start = broker.log(Topic::Touchpoints, partition).start();
     match refusal {
         Refusal::BehindLogStart { store, log_start } => {
-            *log_start == start && *store < start && *store == meta.map_or(0, |meta| meta.offset)
+            let is_overlooked = simulation.depot.borrow().has_overlooked(process, partition, start);
+            let origin = simulation.depot.borrow().origin_told(process, partition).map(|origin| origin.offset);
+            let stands = [Some(0), meta.map(|meta| meta.offset), origin];
+            *log_start == start && *store < start && stands.contains(&Some(*store)) && !is_overlooked
         }
         // offsets that were set by hand, or forgotten while another machine still had a store
         Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } => {
             simulation.ledger.borrow().is_tampered
+        }
+        // a state was given up, and the log no longer reaches back to where the next one began
+        Refusal::OtherOrigin { commit, .. } => {
+            let is_overlooked = simulation.depot.borrow().has_overlooked(process, partition, start);
+            simulation.ledger.borrow().is_tampered || commit.offset < start && !is_overlooked
         }
         _ => false,
     }
@@ -54,6 +65,12 @@ fn is_shared(simulation: &Simulation, process: Process) -> bool {
         .borrow()
         .iter()
         .any(|slot| slot.is_alive && slot.process.machine == process.machine && slot.process != process)
+}
+
+/// Whether another process ever had the same disk.
+fn was_shared(simulation: &Simulation, process: Process) -> bool {
+    let slots = simulation.slots.borrow();
+    slots.iter().any(|slot| slot.process.machine == process.machine && slot.process != process)
 }
 
 fn is_named_twice(simulation: &Simulation) -> bool {

@@ -8,7 +8,7 @@
 //! there; `TRACE=1` tells what happens. A failure prints the command that repeats it.
 //!
 //! Where to start reading: [`run`] (a run), [`simulation`] (what befalls a process), [`broker`] (Kafka's rules, with their sources),
-//! [`world`] (the port), [`ledger`] (the laws), [`planted`] (faults that it must find).
+//! [`world`] (the port), [`snapshots`] (the object store), [`ledger`] (the laws), [`planted`] (faults that it must find).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // a simulation that panics has failed, as it should
 
 mod broker;
@@ -23,7 +23,9 @@ mod random;
 mod rates;
 mod replay;
 mod run;
+mod schemas;
 mod simulation;
+mod snapshots;
 mod strategies;
 mod tests;
 mod workload;

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use motmot_core::Timestamp;
-use motmot_wire::Reader;
+use motmot_store::Origin;
+use motmot_wire::{Reader, Writer};
 use prometheus::Registry;
 
 use super::broker::{Stored, Topic};
 use super::random::Random;
+use super::schemas::Heard;
 use super::simulation::{Simulation, Slot};
 use super::strategies;
 use super::workload::PARTITIONS;
 use super::world::{Process, Sim};
 use crate::config::WorkerConfig;
+use crate::metadata::CommitMetadata;
 use crate::metrics::Metrics;
 use crate::shard::{Shard, Standing};
 use crate::strategies::{Current, Loaded, text_key};
@@ -33,6 +36,8 @@ const MACHINES: usize = 3;
 pub(super) struct Outcome {
     pub(super) commits: u64,
     pub(super) processes: u64,
+    /// Snapshots that were put in a store's place.
+    pub(super) restored: u64,
     /// Retention took what was needed: the worker refused, as it should.
     pub(super) is_refused: bool,
 }
@@ -91,7 +96,8 @@ impl Run {
         let shared = Arc::new(Shared {
             world: Sim { simulation: Rc::clone(&self.simulation), process },
             strategy: Current::new(loaded),
-            reader: Reader::new(),
+            reader: Reader::new().with_registry(Heard::nothing_yet(&self.simulation.schemas)),
+            writer: Writer::new(),
             health: Arc::new(Health::new(1, &metrics)),
             metrics,
             stop: Shutdown::new(),
@@ -170,6 +176,12 @@ impl Run {
         if machine {
             self.crash_machine();
         }
+        if self.simulation.depot.borrow_mut().loses_disk() {
+            self.lose_disk();
+        }
+        if self.simulation.depot.borrow_mut().is_given_up() {
+            self.rebuild();
+        }
         if clock {
             let place = self.random.below(MACHINES + 1);
             let skew = *self.random.pick(&[0, 0, -1, 500, -500, 30_000, -30_000, 200_000, -200_000]);
@@ -190,6 +202,7 @@ impl Run {
         if expire || reset {
             self.tamper(reset);
         }
+        self.simulation.schemas.turn();
     }
 
     /// A worker of a name that is not at work, or, seldom, of one that is; on its own machine, or, seldom, on another.
@@ -217,14 +230,25 @@ impl Run {
         self.simulation.set_stopped(id, !is_stopped);
     }
 
-    /// A machine loses its power: its processes are gone, and what its disk was about to write.
-    fn crash_machine(&mut self) {
-        let machine = self.random.below(MACHINES);
+    fn kill_all_of(&self, machine: usize) {
         let places: Vec<usize> = {
             let slots = self.simulation.slots.borrow();
             (0..slots.len()).filter(|place| slots[*place].process.machine == machine).collect()
         };
         places.into_iter().for_each(|place| self.simulation.kill(place));
+    }
+
+    /// A machine is replaced by one with an empty disk.
+    fn lose_disk(&mut self) {
+        let machine = self.random.below(MACHINES);
+        self.kill_all_of(machine);
+        self.simulation.disks.borrow_mut().retain(|(of, _), _| *of != machine);
+    }
+
+    /// A machine loses its power: its processes are gone, and what its disk was about to write.
+    fn crash_machine(&mut self) {
+        let machine = self.random.below(MACHINES);
+        self.kill_all_of(machine);
         let lost = self.random.below(6);
         let mut disks = self.simulation.disks.borrow_mut();
         for ((of, _), folder) in disks.iter_mut() {
@@ -265,6 +289,31 @@ impl Run {
         }
     }
 
+    /// All workers are stopped, and a partition begins anew from what its log has, as `motmot rebuild` lets it. Stores and snapshots of before
+    /// stay where nobody has looked.
+    fn rebuild(&mut self) {
+        self.alive().into_iter().for_each(|place| self.simulation.stop(place));
+        self.simulation.advance(Duration::from_secs(60));
+        let partition = i32::try_from(self.random.below(3)).unwrap();
+        let rebuilt_ms = self.simulation.broker_wall();
+        let mut broker = self.simulation.broker.borrow_mut();
+        let is_at_rest = broker.group.names().next().is_none() && broker.transactions.is_quiet();
+        if !is_at_rest || !broker.offsets.contains_key(&partition) {
+            return;
+        }
+        let mut ledger = self.simulation.ledger.borrow_mut();
+        for swap in &ledger.account(partition).swaps {
+            let key = Some(Rc::from(swap.key().as_bytes()));
+            let gone = Stored { timestamp: rebuilt_ms, key, value: None, headers: Rc::default() };
+            broker.log_mut(Topic::Strategies, 0).append(gone, None, self.simulation.elapsed());
+        }
+        let origin = Origin { offset: broker.log(Topic::Touchpoints, partition).start(), rebuilt_ms };
+        self.simulation.say(|| format!("partition {partition} is begun anew at {origin}"));
+        broker.offsets.insert(partition, (origin.offset, CommitMetadata::anew(origin).encode()));
+        self.simulation.depot.borrow_mut().set_aside(partition);
+        ledger.rebuilt(partition, origin);
+    }
+
     /// All faults cease, everything is worked off, and the laws of the end are held against it.
     fn settle(mut self) -> Outcome {
         self.calm_down();
@@ -301,6 +350,7 @@ impl Run {
     fn calm_down(&mut self) {
         let latest = self.simulation.ledger.borrow().accounts.iter().filter_map(|a| Some(a.commit?.1.position.now)).max();
         self.simulation.is_calm.set(true);
+        self.simulation.schemas.calm_down();
         self.simulation.calm_since.set(Some(self.processes + 1));
         self.simulation.skews.borrow_mut().iter_mut().for_each(|skew| *skew = 0);
         // every clock is past all that any process has ever read
@@ -373,6 +423,7 @@ impl Run {
         self.alive().into_iter().for_each(|place| self.simulation.kill(place));
         self.simulation.slots.borrow_mut().clear();
         self.simulation.clients.borrow_mut().clear();
-        Outcome { commits: self.simulation.ledger.borrow().commits, processes: self.processes, is_refused }
+        let (commits, restored) = (self.simulation.ledger.borrow().commits, self.simulation.depot.borrow().restored);
+        Outcome { commits, processes: self.processes, restored, is_refused }
     }
 }

@@ -16,6 +16,8 @@ use super::judge;
 use super::ledger::Ledger;
 use super::random::Random;
 use super::rates::Rates;
+use super::schemas::Schemas;
+use super::snapshots::Depot;
 use super::workload::Workload;
 use super::world::{Process, Sim};
 use crate::config::TopicNames;
@@ -68,11 +70,13 @@ pub(super) struct Simulation {
     pub(super) skews: RefCell<Vec<i64>>,
     pub(super) broker: RefCell<Broker>,
     pub(super) disks: RefCell<BTreeMap<(usize, i32), Folder>>,
+    pub(super) depot: RefCell<Depot>,
     pub(super) clients: RefCell<BTreeMap<u64, Rc<RefCell<Client>>>>,
     pub(super) slots: RefCell<Vec<Slot>>,
     pub(super) ledger: RefCell<Ledger>,
     topics: TopicNames,
     workload: RefCell<Workload>,
+    pub(super) schemas: Arc<Schemas>,
     /// A producer of the input with an open transaction.
     upstream: Cell<Option<ProducerId>>,
     /// Nothing goes wrong any more.
@@ -97,11 +101,13 @@ impl Simulation {
             skews: RefCell::new(vec![0; machines + 1]),
             broker: RefCell::new(Broker::new(partitions)),
             disks: RefCell::default(),
+            depot: RefCell::new(Depot::new(seed)),
             clients: RefCell::default(),
             slots: RefCell::default(),
             ledger: RefCell::new(Ledger::new(partitions)),
             topics: TopicNames::default(),
             workload: RefCell::new(Workload::new(seed)),
+            schemas: Schemas::new(seed),
             upstream: Cell::new(None),
             is_calm: Cell::new(false),
             calm_since: Cell::new(None),
@@ -221,6 +227,7 @@ impl Simulation {
     pub(super) fn produce(&self) {
         for _ in 0..=self.below(4) {
             let (partition, record) = self.workload.borrow_mut().record(self.broker_wall());
+            let record = self.schemas.framed(record);
             let producer = self.upstream.get().filter(|_| self.below(2) == 0);
             let mut broker = self.broker.borrow_mut();
             // it may have timed out
@@ -264,8 +271,10 @@ impl Simulation {
         let until = self.now.get() + duration;
         while self.now.get() < until {
             self.now.set(until.min(self.now.get() + HEARTBEAT));
+            self.schemas.pass(self.now.get());
             let ids: Vec<u64> =
                 self.slots.borrow().iter().filter(|s| s.is_alive && !s.is_stopped).map(|s| s.process.id).collect();
+            self.depot.borrow_mut().pass(&self.disks.borrow(), |id| ids.contains(&id));
             ids.into_iter().for_each(|id| self.work(id));
             let looks = self.is_calm.get() || self.below(4) == 0;
             let mut broker = self.broker.borrow_mut();

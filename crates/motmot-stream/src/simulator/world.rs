@@ -16,6 +16,7 @@ use super::consumer::SimGroup;
 use super::disk::Disk;
 use super::producer::SimProducer;
 use super::simulation::Simulation;
+use super::snapshots::SimSnapshots;
 use crate::error::WorkerError;
 use crate::port::{Answer, Failure, World};
 use crate::strategies::Contents;
@@ -59,6 +60,7 @@ impl World for Sim {
     type Producer = SimProducer;
     type Membership = Membership;
     type Entries = Disk;
+    type Snapshots = SimSnapshots;
 
     fn join(&self, member: &str) -> Result<SimGroup, WorkerError> {
         self.simulation.disturb(self.process);
@@ -84,6 +86,16 @@ impl World for Sim {
     fn open_store(&self, number: i32) -> Result<Store<Disk>, StoreError> {
         self.simulation.disturb(self.process);
         Disk::open(&self.simulation, self.process, number)
+    }
+
+    fn give_up_store(&self, number: i32) -> Result<(), StoreError> {
+        self.simulation.disturb(self.process);
+        self.simulation.disks.borrow_mut().remove(&(self.process.machine, number));
+        Ok(())
+    }
+
+    fn snapshots(&self, number: i32) -> SimSnapshots {
+        SimSnapshots::new(&self.simulation, self.process, number)
     }
 
     fn strategies(&self) -> Result<Contents, WorkerError> {

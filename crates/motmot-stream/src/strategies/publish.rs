@@ -39,11 +39,11 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// Writes records of key and value, and waits until the brokers have them.
+/// Writes records of key and value (none: the key is removed), and waits until the brokers have them.
 ///
 /// # Errors
 /// When they do not take them.
-pub fn publish(kafka: &KafkaConfig, topic: &str, records: &[(String, &str)]) -> Result<(), WorkerError> {
+pub fn publish(kafka: &KafkaConfig, topic: &str, records: &[(String, Option<&str>)]) -> Result<(), WorkerError> {
     let failed = |error: KafkaError| WorkerError::Kafka {
         member: topic.to_owned(),
         doing: "writing a strategy",
@@ -54,7 +54,8 @@ pub fn publish(kafka: &KafkaConfig, topic: &str, records: &[(String, &str)]) -> 
     config.set("enable.idempotence", "true").set("message.timeout.ms", REQUEST_TIMEOUT.as_millis().to_string());
     let producer: BaseProducer<Deliveries> = config.create_with_context(context).map_err(WorkerError::ClientConfig)?;
     for (key, value) in records {
-        let record = BaseRecord::<str, str>::to(topic).partition(PARTITION).key(key).payload(value);
+        let mut record = BaseRecord::<str, str>::to(topic).partition(PARTITION).key(key);
+        record.payload = *value;
         producer.send(record).map_err(|(error, _)| failed(error))?;
     }
     producer.flush(REQUEST_TIMEOUT).map_err(failed)?;

@@ -2,7 +2,7 @@
 
 use motmot_core::Timestamp;
 use motmot_core::engine::Position;
-use motmot_store::StrategyId;
+use motmot_store::{Origin, StrategyId};
 use serde::{Deserialize, Serialize};
 
 const PREFIX: &str = "swap/";
@@ -24,11 +24,14 @@ pub struct SwapRecord {
     pub clock_ms: i64,
     /// The stream time, in ms since 1970.
     pub stream_time_ms: i64,
+    /// Where the partition's state began.
+    #[serde(default, with = "text")]
+    pub origin: Origin,
     /// The strategy before.
-    #[serde(with = "id")]
+    #[serde(with = "text")]
     pub from: StrategyId,
     /// The strategy after.
-    #[serde(with = "id")]
+    #[serde(with = "text")]
     pub to: StrategyId,
 }
 
@@ -57,16 +60,18 @@ impl SwapRecord {
     }
 }
 
-/// A strategy's id as its text.
-mod id {
-    use motmot_store::StrategyId;
+/// What has a text of its own, as that.
+mod text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(id: &StrategyId, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(id)
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StrategyId, D::Error> {
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
@@ -86,6 +91,7 @@ pub(crate) mod tests {
             offset: 10 * times,
             clock_ms: 100 * times,
             stream_time_ms: 100 * times - 1,
+            origin: Origin::at(0),
             from: StrategyId { rules: number, text: number },
             to: StrategyId { rules: number + 1, text: number + 1 },
         }

@@ -8,18 +8,22 @@ mod digest;
 mod explain;
 mod import;
 mod progress;
+mod rebuild;
 mod replay;
 mod report;
 mod roles;
+mod security;
 mod show_config;
+mod snapshots;
 mod sources;
+mod store;
 mod strategy;
 mod swaps;
 mod tables;
 mod topic;
 mod topics;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Store};
 use crate::demo;
 
 /// Does what the command line asks for.
@@ -40,6 +44,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Explain(arguments) => explain::run(&settings, &arguments),
         Command::Customer(arguments) => customer::run(&settings, &arguments),
         Command::Digest => digest::run(&settings),
+        Command::Store(Store::Inspect(arguments)) => match &arguments.snapshot {
+            Some(url) => snapshots::run(&settings, &arguments, url),
+            None => store::run(&arguments),
+        },
+        Command::Rebuild(arguments) => rebuild::run(&settings, &arguments),
         Command::DeadLetters(command) => dead_letters::run(&settings, &command),
     }
 }

@@ -46,9 +46,9 @@ fn publish(config: &Config, path: &Path) -> anyhow::Result<()> {
     let topic = clients::topics(config).strategies;
     let (name, hash) = (strategy.name.clone(), strategy.hash);
     let loaded = Loaded::new(Arc::new(strategy), text);
-    let records =
-        [(strategies::text_key(loaded.id), loaded.text.as_str()), (strategies::current_key(&name), loaded.text.as_str())];
-    strategies::publish(&clients::kafka(config), &topic, &records)?;
+    let text = Some(loaded.text.as_str());
+    let records = [(strategies::text_key(loaded.id), text), (strategies::current_key(&name), text)];
+    strategies::publish(&clients::kafka(config)?, &topic, &records)?;
     output::line(format!("strategy {name}, version {hash:016x}, is published in {topic}"))?;
     Ok(())
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::settings::{OWN_PROPERTIES, PROPERTIES, SETTINGS, Setting, key_of_variable, variable};
+use super::settings::{OPTIONS, OWN_PROPERTIES, PROPERTIES, SETTINGS, Setting, key_of_variable, variable};
 use super::{Config, ConfigError, Origin, Value};
 
-/// What the configuration is merged from.
-#[derive(Clone, Debug, Default)]
+/// What the configuration is merged from. It has no `Debug`: passwords are among it.
+#[derive(Clone, Default)]
 pub(crate) struct Sources {
     /// The file, if one was named.
     pub(crate) file: Option<PathBuf>,
@@ -60,6 +60,8 @@ impl Merge {
     fn set(&mut self, key: &str, text: &str, origin: Origin) {
         let found = match key.strip_prefix(PROPERTIES) {
             Some(property) => check_property(property),
+            // The store's own client judges them, and names the one that is wrong.
+            None if key.starts_with(OPTIONS) => Ok(()),
             None => match SETTINGS.iter().find(|setting| setting.key == key) {
                 // Only values of settings are quoted: none of them is secret, and a property's value is not checked here.
                 Some(setting) => setting.form.check(text).map_err(|form| format!("{key} is `{text}`; it should be {form}")),
@@ -115,7 +117,9 @@ impl Merge {
             match scalar(value) {
                 Some(scalar) => self.set(&key, &scalar, origin),
                 None => match value.get_ref() {
-                    DeValue::Table(inner) if format!("{key}.").starts_with(PROPERTIES) => self.section(path, text, &key, inner),
+                    DeValue::Table(inner) if [PROPERTIES, OPTIONS].iter().any(|free| format!("{key}.").starts_with(free)) => {
+                        self.section(path, text, &key, inner)
+                    }
                     DeValue::Table(_) => self.mistakes.push(format!("{origin}: {}", unknown(&key))),
                     _ => self.mistakes.push(format!("{origin}: {key} should be a text or a number, in one value")),
                 },

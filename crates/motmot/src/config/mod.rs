@@ -49,14 +49,14 @@ impl std::fmt::Display for Origin {
 }
 
 /// A checked value in its text form, and where it comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Value {
     pub(crate) text: String,
     pub(crate) origin: Origin,
 }
 
-/// The merged configuration. Every key of [`SETTINGS`] has a valid value.
-#[derive(Clone, Debug)]
+/// The merged configuration. Every key of [`SETTINGS`] has a valid value. It has no `Debug`: some values are passwords.
+#[derive(Clone)]
 pub(crate) struct Config {
     values: BTreeMap<String, Value>,
 }
@@ -113,7 +113,16 @@ impl Config {
 
     /// librdkafka's own properties, as the user set them, without the brokers.
     pub(crate) fn kafka_properties(&self) -> BTreeMap<String, String> {
-        let named = self.values.iter().filter_map(|(key, value)| Some((key.strip_prefix(settings::PROPERTIES)?, value)));
+        self.below(settings::PROPERTIES)
+    }
+
+    /// The options of the store of snapshots, as the user set them.
+    pub(crate) fn snapshot_options(&self) -> BTreeMap<String, String> {
+        self.below(settings::OPTIONS)
+    }
+
+    fn below(&self, prefix: &str) -> BTreeMap<String, String> {
+        let named = self.values.iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, value)));
         named.map(|(name, value)| (name.to_owned(), value.text.clone())).collect()
     }
 

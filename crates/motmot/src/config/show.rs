@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{Form, SETTINGS, is_secret, variable};
+use super::settings::{Form, OPTIONS, PROPERTIES, SETTINGS, is_secret, variable};
 use super::{Config, Origin};
 
 const HIDDEN: &str = "\"(hidden)\"";
@@ -14,8 +14,10 @@ pub(crate) fn show(config: &Config, explain: bool) -> String {
     for setting in SETTINGS {
         let (of, key) = setting.key.split_once('.').unwrap_or(("", setting.key));
         if of != section {
-            if section == "kafka" {
-                properties(config, &mut out);
+            match section {
+                "kafka" => free(config, PROPERTIES, &mut out),
+                "snapshots" => free(config, OPTIONS, &mut out),
+                _ => {}
             }
             section = of;
             let _ = writeln!(out, "{}[{section}]", if out.is_empty() { "" } else { "\n" });
@@ -23,18 +25,23 @@ pub(crate) fn show(config: &Config, explain: bool) -> String {
         if explain {
             let _ = writeln!(out, "# {}\n# {}; ${}", setting.help, setting.form.words(), variable(setting.key));
         }
-        line(&mut out, key, &value(config.text(setting.key), setting.form), &config.origin(setting.key));
+        let text = config.text(setting.key);
+        // An address with a password in it is refused later; until then it must not be shown either.
+        let is_hidden = !text.is_empty() && (is_secret(setting.key) || setting.key == "registry.url" && text.contains('@'));
+        let text = if is_hidden { HIDDEN.to_owned() } else { value(text, setting.form) };
+        line(&mut out, key, &text, &config.origin(setting.key));
     }
     out
 }
 
-fn properties(config: &Config, out: &mut String) {
-    let mut properties = config.entries().filter(|(key, _)| key.starts_with(super::settings::PROPERTIES)).peekable();
-    if properties.peek().is_some() {
-        out.push_str("\n[kafka.properties]\n");
+/// What lies below a key of which motmot does not know the names.
+fn free(config: &Config, prefix: &str, out: &mut String) {
+    let mut entries = config.entries().filter(|(key, _)| key.starts_with(prefix)).peekable();
+    if entries.peek().is_some() {
+        let _ = writeln!(out, "\n[{}]", prefix.trim_end_matches('.'));
     }
-    for (key, value) in properties {
-        let name = key.strip_prefix(super::settings::PROPERTIES).unwrap_or(key);
+    for (key, value) in entries {
+        let name = key.strip_prefix(prefix).unwrap_or(key);
         let text = if is_secret(key) { HIDDEN.to_owned() } else { quoted(&value.text) };
         line(out, &quoted(name), &text, &value.origin);
     }
