@@ -3,9 +3,12 @@
 pub mod admin;
 pub mod desk;
 pub mod http;
+pub mod installed;
 pub mod kafka;
 pub mod moments;
+pub mod others;
 pub mod process;
 pub mod prometheus;
 pub mod s3;
 pub mod service;
+pub mod storms;

@@ -124,6 +124,11 @@ impl Process {
         Self { name: name.to_owned(), child, log }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -143,6 +148,26 @@ impl Process {
             let late = Instant::now() >= end;
             assert!(ended.is_none() && !late, "{}: waiting for {what}; ended: {ended:?}; it says:\n{}", self.name, self.said());
             thread::sleep(LOOK);
+        }
+    }
+
+    /// Asks it to end in order.
+    ///
+    /// # Panics
+    /// When there is no `kill`.
+    pub fn terminate(&self) {
+        Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it has not by the deadline, with its last words.
+    pub fn wait(&mut self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "{} does not end; it says:\n{}", self.name, self.said());
+            thread::sleep(Duration::from_millis(2));
         }
     }
 

@@ -33,6 +33,7 @@ pub(super) fn load<W: World>(
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
+    tracing::debug!(member, ?numbers, "the group assigns");
     let logs = persist(&shared.world, || read_logs(&shared.world, &*group, numbers));
     let logs =
         logs.map_err(|(doing, failure)| WorkerError::Kafka { member: member.to_owned(), doing, detail: failure.detail })?;
