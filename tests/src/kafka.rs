@@ -163,12 +163,17 @@ impl Bench {
     }
 
     /// The same, doing something each time that it is not so yet.
-    pub fn wait_until(&self, clock: i64, mut meanwhile: impl FnMut()) {
+    pub fn wait_until(&self, clock: i64, meanwhile: impl FnMut()) {
+        self.wait_long_until(clock, PATIENCE, meanwhile);
+    }
+
+    /// The same with other patience.
+    pub fn wait_long_until(&self, clock: i64, patience: Duration, mut meanwhile: impl FnMut()) {
         let consumer = self.group_client();
         let ends: BTreeMap<i32, i64> = (0..self.partitions)
             .map(|p| (p, consumer.fetch_watermarks(&self.topics.touchpoints, p, PATIENCE).unwrap().1))
             .collect();
-        wait_for(&format!("the commit of {ends:?} with clocks past {clock}"), || {
+        wait_long_for(&format!("the commit of {ends:?} with clocks past {clock}"), patience, || {
             meanwhile();
             let committed = self.committed_as_told_by(&consumer);
             ends.iter().all(|(p, end)| committed[p].0 >= *end && clock_of(&committed[p].1) >= clock)
@@ -405,10 +410,14 @@ pub fn while_running<T>(worker: &Worker, meanwhile: impl FnOnce() -> T) -> T {
 ///
 /// # Panics
 /// When it is not within [`PATIENCE`].
-pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, is_so: impl FnMut() -> bool) {
+    wait_long_for(what, PATIENCE, is_so);
+}
+
+fn wait_long_for(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(begun.elapsed() < patience, "waited {patience:?} in vain for {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -127,6 +127,11 @@ impl Process {
         Self { name: name.to_owned(), child, log }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -172,6 +177,18 @@ impl Process {
         let pid = self.child.id().to_string();
         let asked = Command::new("gdb").args(["-p", &pid, "-batch", "-ex", "thread apply all bt"]).stdin(Stdio::null()).output();
         asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it has not by the deadline, with its last words.
+    pub fn wait(&mut self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while self.ended().is_none() {
+            assert!(Instant::now() < end, "{} does not end; it says:\n{}", self.name, self.said());
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Kills it as a crash would: it gets no chance to end in order.

@@ -76,6 +76,22 @@ pub enum WorkerError {
         /// Its partitions.
         expected: i32,
     },
+    /// An output topic takes smaller records than the worker may have to write.
+    #[error(
+        "the topic {topic} takes records of up to {found} bytes (max.message.bytes), and the worker may have to write {needed}: \
+         a record that is refused would hold its partition up for good. Allow them: kafka-configs.sh --bootstrap-server {brokers} --alter \
+         --entity-type topics --entity-name {topic} --add-config max.message.bytes={needed}"
+    )]
+    SmallTopic {
+        /// The output topic.
+        topic: String,
+        /// Its limit.
+        found: usize,
+        /// The limit that it must have at least.
+        needed: usize,
+        /// The configured brokers.
+        brokers: String,
+    },
     /// What the store, the group and the topic say does not fit together.
     #[error("partition {topic}-{partition} cannot be started: {refusal}")]
     Refused {

@@ -37,6 +37,7 @@ pub(crate) struct Metrics {
     pub(crate) told_moments: IntCounter,
     pub(crate) told_cycles: IntCounter,
     pub(crate) outside_customer_file: IntCounter,
+    pub(crate) truncated: IntCounter,
     pub(crate) commits: IntCounter,
     pub(crate) aborts: IntCounter,
     pub(crate) commit_seconds: Histogram,
@@ -120,6 +121,10 @@ impl Metrics {
             outside_customer_file: build.counter(
                 "motmot_worker_cycles_outside_customer_file_total",
                 "Final rows of cycles that are in no customer's file: their records are not keyed by their customer",
+            )?,
+            truncated: build.counter(
+                "motmot_worker_truncated_cycle_rows_total",
+                "Rows of cycles that had to leave touchpoints out to stay below a megabyte",
             )?,
             commits: build.counter("motmot_worker_commits_total", "Transactions committed")?,
             aborts: build.counter("motmot_worker_aborts_total", "Transactions aborted; each is followed by a silent re-fold")?,

@@ -49,6 +49,8 @@ pub(crate) struct Told {
     pub(crate) cycles: u64,
     /// Final rows of cycles that are in no customer's file.
     pub(crate) outside_customer_file: u64,
+    /// Rows of cycles that had no room for all their lists.
+    pub(crate) truncated: u64,
     /// (partition, the moment's own instant in ms) of moments that were raised, up to a bound: they are measured, not counted.
     pub(crate) raised: Vec<(i32, i64)>,
 }
@@ -247,22 +249,21 @@ impl<W: World> Voice<'_, W> {
         }
     }
 
-    fn encode(&mut self, encode: impl FnOnce(&mut Writer, &mut Vec<u8>) -> Result<(), motmot_wire::EncodeError>) -> bool {
+    /// What `encode` gives; none if nothing is to be told.
+    fn encode<T>(&mut self, encode: impl FnOnce(&mut Writer, &mut Vec<u8>) -> Result<T, motmot_wire::EncodeError>) -> Option<T> {
         if self.is_silent || self.outbox.failed.is_some() {
-            return false;
+            return None;
         }
         self.outbox.value.clear();
         let written = encode(&mut self.outbox.writer, &mut self.outbox.value);
         let partition = self.partition;
-        written.map_err(|source| self.outbox.failed = Some(Interrupt::End(WorkerError::Encode { partition, source }))).is_ok()
+        written.map_err(|source| self.outbox.failed = Some(Interrupt::End(WorkerError::Encode { partition, source }))).ok()
     }
 }
 
 impl<W: World> Sink for Voice<'_, W> {
     fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64]) {
-        if !self.encode(|writer, out| writer.moment(moment, out)) {
-            return;
-        }
+        let Some(()) = self.encode(|writer, out| writer.moment(moment, out)) else { return };
         self.outbox.key.clear();
         self.outbox.key.extend_from_slice(moment.moment_id.as_bytes());
         self.tell(Table::Moments, true, evidence);
@@ -274,13 +275,12 @@ impl<W: World> Sink for Voice<'_, W> {
     }
 
     fn cycle(&mut self, cycle: &CycleRecord<'_>, evidence: &[i64]) {
-        if !self.encode(|writer, out| writer.cycle(cycle, out)) {
-            return;
-        }
+        let Some(is_whole) = self.encode(|writer, out| writer.cycle(cycle, out)) else { return };
         cycle_key(&cycle.key, &cycle.cycle_id, &mut self.outbox.key);
         self.tell(Table::Cycles, true, evidence);
         self.outbox.told.cycles += 1;
         self.outbox.told.outside_customer_file += u64::from(cycle.is_final && !cycle.customer_file);
+        self.outbox.told.truncated += u64::from(!is_whole);
     }
 
     fn cycle_gone(&mut self, key: &str, cycle_id: &str) {

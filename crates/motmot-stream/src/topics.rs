@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use motmot_wire::Writer;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,8 +16,12 @@ use crate::native;
 
 /// How long a broker may take to answer the first question.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What the producer may send whatever the input allows: a cycle's record holds all its touchpoints.
+/// What the producer may send at least in one request.
 const MIN_MESSAGE_BYTES: usize = 16 << 20;
+/// What an output topic must take whatever the input allows: a cycle's row with its key and its headers.
+const ROW_BYTES: usize = Writer::MAX_CYCLE + (16 << 10);
+/// What a topic takes if nothing else is said.
+const BROKER_DEFAULT: usize = 1_048_588;
 /// What a dead letter has beyond the record that died: its headers.
 const ENVELOPE_BYTES: usize = 64 << 10;
 /// How long the tables keep a row that is not told again.
@@ -65,6 +70,15 @@ pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
         }
     }
     let input_bytes = setting(MAX_BYTES).and_then(|value| value.parse().ok()).unwrap_or(0_usize);
+    for output in outputs(names) {
+        let needed = if output == names.dead_letters { input_bytes + ENVELOPE_BYTES } else { ROW_BYTES };
+        // Whoever may not ask is told when a record is refused.
+        let found = broker.settings(output).ok().and_then(|found| found.get(MAX_BYTES)?.value.as_ref()?.parse().ok());
+        if let Some(found) = found.filter(|found| *found < needed) {
+            let (topic, brokers) = (output.to_owned(), kafka.brokers.clone());
+            return Err(WorkerError::SmallTopic { topic, found, needed, brokers });
+        }
+    }
     let topic_id = native::topic_id(broker.consumer.client(), &names.touchpoints, PATIENCE).unwrap_or_default();
     let max_message_bytes = MIN_MESSAGE_BYTES.max(input_bytes.saturating_add(ENVELOPE_BYTES));
     let retention_ms = setting(RETENTION).and_then(|value| value.parse().ok()); // −1, for ever, is no such number
@@ -167,8 +181,6 @@ struct Wanted {
 
 impl Wanted {
     fn of(topic: &str, names: &TopicNames, timestamps: InputTimestamps, input_bytes: Option<usize>) -> Self {
-        /// What the broker takes if nothing else is said.
-        const BROKER_DEFAULT: usize = 1_048_588;
         let mut settings = Vec::new();
         if topic == names.touchpoints {
             if timestamps == InputTimestamps::LogAppend {
@@ -181,7 +193,7 @@ impl Wanted {
         } else {
             settings.push((CLEANUP, "compact,delete".to_owned()));
             settings.push((RETENTION, TABLE_RETENTION_MS.to_owned()));
-            settings.push((MAX_BYTES, MIN_MESSAGE_BYTES.to_string()));
+            settings.push((MAX_BYTES, ROW_BYTES.max(BROKER_DEFAULT).to_string()));
         }
         Self { settings, at_least: MAX_BYTES }
     }

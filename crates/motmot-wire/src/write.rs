@@ -71,13 +71,41 @@ impl Writer {
         self.moment.append(moment, out)
     }
 
-    /// Appends a row of the table of cycles with its framing.
+    /// The most bytes of a row of the table of cycles: with its key and its headers it is below what a broker takes that was told nothing
+    /// (`message.max.bytes`, 1,048,588). A constant of motmot's, not a topic's: a row may depend on the log, the clock and the strategy only.
+    pub const MAX_CYCLE: usize = 1_000_000;
+
+    /// Appends a row of the table of cycles with its framing. One that is larger than [`Self::MAX_CYCLE`] is truncated, and says so: the end of
+    /// its touchpoints is left out, and if that is not enough, of its verdicts, its moments and its needs. Returns whether all of it is there.
     ///
     /// # Errors
     /// Never, unless type and schema differ; `out` is then as it was.
-    pub fn cycle(&self, cycle: &CycleRecord<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.cycle.append(cycle, out)
+    pub fn cycle(&self, cycle: &CycleRecord<'_>, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        let before = out.len();
+        self.cycle.append(cycle, out)?;
+        if out.len() - before <= Self::MAX_CYCLE {
+            return Ok(true);
+        }
+        let mut shorter = CycleRecord { truncated: true, ..cycle.clone() };
+        while out.len() - before > Self::MAX_CYCLE && halve(&mut shorter) {
+            out.truncate(before);
+            self.cycle.append(&shorter, out)?;
+        }
+        Ok(false)
     }
+}
+
+/// Leaves out the second half of the first list that has anything. False: none has.
+fn halve(cycle: &mut CycleRecord<'_>) -> bool {
+    let CycleRecord { touchpoints, verdicts, moments, needs, .. } = cycle;
+    match (touchpoints.len(), verdicts.len(), moments.len(), needs.len()) {
+        (0, 0, 0, 0) => return false,
+        (0, 0, 0, length) => needs.truncate(length / 2),
+        (0, 0, length, _) => moments.truncate(length / 2),
+        (0, length, ..) => verdicts.truncate(length / 2),
+        (length, ..) => touchpoints.truncate(length / 2),
+    }
+    true
 }
 
 /// The bytes before a record: they do not change.

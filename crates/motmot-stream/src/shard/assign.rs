@@ -33,6 +33,7 @@ pub(super) fn load<W: World>(
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
+    tracing::debug!(member, ?numbers, "the group assigns");
     let logs = persist(shared, member, || read_logs(&shared.world, &*group, numbers))?;
     let mut strategies = Strategies::new(shared, member);
     let log = |number: i32| logs.get(&number).copied().unwrap_or_default();

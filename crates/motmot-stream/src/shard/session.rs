@@ -367,6 +367,7 @@ impl<W: World> Session<W> {
         metrics.told_moments.inc_by(told.moments);
         metrics.told_cycles.inc_by(told.cycles);
         metrics.outside_customer_file.inc_by(told.outside_customer_file);
+        metrics.truncated.inc_by(told.truncated);
         let now = shared.world.now().as_millis();
         self.is_far_behind = false;
         for partition in partitions.iter_mut().flatten().filter(|partition| !partition.is_silent()) {

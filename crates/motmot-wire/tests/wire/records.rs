@@ -2,7 +2,9 @@
 
 use apache_avro::types::Value;
 use apache_avro::{GenericSingleObjectWriter, Schema, from_avro_datum, from_value};
-use motmot_core::Touchpoint;
+use motmot_core::cycle::{CycleRecord, NeedRecord, TouchpointRecord};
+use motmot_core::touchpoint::{Outcome, Stage};
+use motmot_core::{Text, Touchpoint};
 use motmot_wire::{DecodeError, Reader, RecordType, Writer};
 use proptest::prelude::*;
 
@@ -50,6 +52,32 @@ proptest! {
         prop_assert_eq!(&Reader::new().cycle(&value).unwrap(), &cycle);
         let theirs = read_by_reference(RecordType::Cycle, &value);
         prop_assert_eq!(&from_value::<motmot_core::cycle::CycleRecord<'_>>(&theirs).unwrap(), &cycle);
+    }
+
+    #[test]
+    fn a_cycle_that_is_too_large_keeps_what_it_begins_with(cycle in cycle(), touchpoints in 0..3_000_usize, needs in 0..3_000_usize) {
+        let long = |of: usize| format!("{of:0900}");
+        let mut whole = CycleRecord { verdicts: Vec::new(), moments: Vec::new(), ..cycle };
+        let first = TouchpointRecord { event_id: "e".into(), occurred_at: whole.opened_at, stage: Stage::Greeting, channel: "phone".into(), team: None,
+            actor_kind: None, actor_id: None, need: None, outcome: Outcome::Met, waited_ms: None };
+        whole.touchpoints = (0..touchpoints).map(|n| TouchpointRecord { event_id: Text::owned(long(n)), ..first.clone() }).collect();
+        let need = |n| NeedRecord { need: Some(Text::owned(long(n))), opened_at: whole.opened_at, fulfilled_at: None, verified_at: None };
+        whole.needs = (0..needs).map(need).collect();
+        let mut value = b"before".to_vec();
+        let is_whole = Writer::new().cycle(&whole, &mut value).unwrap();
+        let value = value.strip_prefix(b"before").unwrap();
+        prop_assert!(value.len() <= Writer::MAX_CYCLE);
+        let items = touchpoints + needs;
+        prop_assert!(if is_whole { items * 900 <= Writer::MAX_CYCLE } else { items * 940 > Writer::MAX_CYCLE });
+        let read = Reader::new().cycle(value).unwrap();
+        if is_whole {
+            prop_assert_eq!(&read, &whole);
+        } else {
+            prop_assert!(read.truncated && whole.touchpoints.starts_with(&read.touchpoints) && whole.needs.starts_with(&read.needs));
+            prop_assert!(read.touchpoints.is_empty() || read.needs == whole.needs, "touchpoints go first");
+            let lists = (read.touchpoints.clone(), read.needs.clone());
+            prop_assert_eq!(&read, &CycleRecord { truncated: true, touchpoints: lists.0, needs: lists.1, ..whole });
+        }
     }
 
     #[test]
