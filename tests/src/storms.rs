@@ -105,14 +105,14 @@ pub fn run(broker: &str, dir: &Path, weather: Weather) -> Measured {
     let bench = Bench::new(broker, "storm", 1);
     let text = strategy(weather.limit);
     let mut worker = Installed::new(dir, &bench, &text).start("w1", &[]);
-    let others = Others::default();
+    let (others, largest) = (Others::default(), AtomicU64::new(0));
     let measured = std::thread::scope(|scope| {
         let _stop = others.start(scope, &bench, PACE);
         let started = Instant::now();
         worker.until("the first flags", PATIENCE, || (others.flags(started).len() > 20).then_some(()));
         std::thread::sleep(CALM);
         let before = worker.rss();
-        let largest = AtomicU64::new(before);
+        largest.store(before, Ordering::Relaxed);
         let begun = Instant::now();
         scope.spawn(|| {
             while !others.is_over() {

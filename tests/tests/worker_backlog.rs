@@ -69,7 +69,7 @@ fn raises_nothing_that_was_cured_within_it() {
     for row in bench.read(&bench.topics.moments) {
         let value = row.value.unwrap();
         let moment = Reader::new().moment(&value).unwrap();
-        if moment.rule == "slow" {
+        if &*moment.rule == "slow" {
             told.entry(moment.key.to_string()).or_default().push(moment.state);
         }
     }

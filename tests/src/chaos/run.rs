@@ -93,6 +93,7 @@ pub fn run(options: Options, dir: &Path) -> Option<Outcome> {
         topics,
         name: super::fleet::GROUP.to_owned(),
         partitions: PARTITIONS,
+        reader: motmot_wire::Reader::new(),
     };
     let deck = if options.one_of_each { Deck::one_of_each(options.seed) } else { Deck::endless(options.seed) };
     let mut chaos = Chaos { cluster, fleet, bench, diary, agenda: Agenda::new(options.seed ^ 0xa9e), deck, rounds: 0 };

@@ -19,6 +19,8 @@ use crate::interrupt::Interrupt;
 use crate::native::{self, BatchQueue};
 use crate::port::{Failure, Group, Rebalance, Record, RecordError};
 
+/// How long a seek may take: the client does it by itself, no broker has a part in it.
+const SEEKING: Duration = Duration::from_secs(5);
 /// Records a batch.
 const BATCH: usize = 2_000;
 
@@ -111,7 +113,7 @@ impl Group for KafkaGroup {
     fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
         let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
         // In this order: a pause notes the position behind the last record that was given, unless a seek has made the client forget it.
-        self.consumer.seek(&self.topic, number, Offset::Offset(offset), REQUEST_TIMEOUT).map_err(|e| passing(&e))?;
+        self.consumer.seek(&self.topic, number, Offset::Offset(offset), SEEKING).map_err(|e| passing(&e))?;
         self.consumer.pause(&list).map_err(|e| passing(&e))
     }
 

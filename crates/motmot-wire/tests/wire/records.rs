@@ -68,7 +68,8 @@ proptest! {
         let value = value.strip_prefix(b"before").unwrap();
         prop_assert!(value.len() <= Writer::MAX_CYCLE);
         let items = touchpoints + needs;
-        prop_assert!(if is_whole { items * 900 <= Writer::MAX_CYCLE } else { items * 940 > Writer::MAX_CYCLE });
+        let is_right = if is_whole { items * 900 <= Writer::MAX_CYCLE } else { items * 940 > Writer::MAX_CYCLE };
+        prop_assert!(is_right, "{} items, whole: {}", items, is_whole);
         let read = Reader::new().cycle(value).unwrap();
         if is_whole {
             prop_assert_eq!(&read, &whole);
