@@ -373,11 +373,10 @@ impl Sink for Replayed {
     }
 }
 
-/// Runs a worker while `meanwhile` goes on, then stops it in order; also when `meanwhile` panics. Like any supervisor, it starts a
-/// worker again whose transaction outlived its time-out: that happens to a busy machine.
+/// Runs a worker while `meanwhile` goes on, then stops it in order; also when `meanwhile` panics.
 ///
 /// # Panics
-/// When the worker ends with another error.
+/// When the worker ends with an error.
 pub fn while_running<T>(worker: &Worker, meanwhile: impl FnOnce() -> T) -> T {
     struct Stops<'s>(&'s Shutdown);
     impl Drop for Stops<'_> {
@@ -387,16 +386,7 @@ pub fn while_running<T>(worker: &Worker, meanwhile: impl FnOnce() -> T) -> T {
     }
     let shutdown = Shutdown::new();
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| {
-            loop {
-                match worker.run(&shutdown) {
-                    Err(WorkerError::Fatal { detail, .. }) if !shutdown.is_requested() => {
-                        eprintln!("started again after: {detail}")
-                    }
-                    ended => return ended.inspect_err(|error| eprintln!("the worker ended: {error}")),
-                }
-            }
-        });
+        let running = scope.spawn(|| worker.run(&shutdown).inspect_err(|error| eprintln!("the worker ended: {error}")));
         let result = {
             let _stops = Stops(&shutdown);
             meanwhile()

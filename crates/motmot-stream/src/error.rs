@@ -146,12 +146,19 @@ pub enum WorkerError {
         /// What the encoder said.
         source: motmot_wire::EncodeError,
     },
-    /// A transaction cannot go on, and the client that ran it is of no more use.
+    /// Another worker has its name in the group.
     #[error(
-        "shard {member}: its place in the group or its transactions are gone while {doing}: {detail}. If this worker or the brokers \
-         stood still for 10 s or longer (frozen, starved, a long pause), others were given its work meanwhile: start it again, it goes \
-         on from the last commit. If another worker runs under the same instance name, that one has taken over: give each its own \
-         `worker.instance`"
+        "shard {member}: another worker has joined the group under this name and has taken its work over; this one ends. Two workers must not \
+         have one name: give each its own `worker.instance`. If that one is its successor, started while this process stood still, all \
+         is well"
+    )]
+    NameTaken {
+        /// The shard's name in the group.
+        member: String,
+    },
+    /// Kafka's client cannot go on, and another one could not either.
+    #[error(
+        "shard {member}, {doing}: {detail}. Nothing is lost: mend what it says and start it again, it goes on from the last commit"
     )]
     Fatal {
         /// The shard's name in the group.

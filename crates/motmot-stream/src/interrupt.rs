@@ -7,6 +7,10 @@ use crate::error::WorkerError;
 pub(crate) enum Interrupt {
     /// The transaction must be aborted. Memory is ahead of what is committed: drop it, reload, fold again in silence.
     Aborted(String),
+    /// The producer is of no more use: its coordinator has ended its transaction, or another producer has taken its name. A new one takes its
+    /// place, and the shard starts over as after an abort. **The membership stays**: of two workers of one name it is the group that lets
+    /// one go, by the membership alone; whoever joined anew here would shut out its own successor, and that one it, without end.
+    Spent(String),
     /// Kafka's clients do not come back, or it cannot be known what became of a transaction: they are given up with all that they hold, and new
     /// ones start from the last commit, as a new process would.
     Stuck(String),

@@ -198,8 +198,9 @@ impl<W: World> Outbox<W> {
     fn judge(&self, doing: &'static str, failure: Failure) -> Interrupt {
         match failure.answer {
             Answer::Abort => Interrupt::Aborted(format!("{doing}: {failure}")),
-            // The outcome may be unknown: the broker says it to the next producer of this name.
-            Answer::Retry | Answer::Renew => Interrupt::Stuck(format!("{doing}: {failure}")),
+            // In both cases the outcome may be unknown: the broker says it to the next producer of this name.
+            Answer::Renew => Interrupt::Spent(format!("{doing}: {failure}")),
+            Answer::Retry => Interrupt::Stuck(format!("{doing}: {failure}")),
             Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
         }
     }

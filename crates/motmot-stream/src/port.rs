@@ -228,8 +228,8 @@ pub(crate) enum Answer {
     Retry,
     /// Abort the transaction.
     Abort,
-    /// The client is of no more use, and another one may take its place.
+    /// The client is of no more use, and another one is to take its place.
     Renew,
-    /// Another one has taken its place already, or nothing mends it.
+    /// Nothing mends it that a shard could do.
     Give,
 }

@@ -74,6 +74,8 @@ pub struct TopicReader {
     /// By partition: the next offset, and the first one that is not read.
     open: BTreeMap<i32, (i64, i64)>,
     partitions: i32,
+    /// Where each partition ended when it opened, for a read_committed reader.
+    ends: Offsets,
     total: u64,
     /// How often in a row nothing came.
     empty: u32,
@@ -135,12 +137,17 @@ impl TopicReader {
         }
         consumer.assign(&list).map_err(kafka_error)?;
         let partitions = i32::try_from(numbers.len()).unwrap_or(i32::MAX);
-        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.clone(), queue, consumer, open, partitions, total, empty: 0 })
+        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.clone(), queue, consumer, open, partitions, ends: last, total, empty: 0 })
     }
 
     /// The topic's partitions, read or not.
     pub fn partitions(&self) -> i32 {
         self.partitions
+    }
+
+    /// Where a partition ended when it opened, for a read_committed reader.
+    pub(crate) fn end(&self, partition: i32) -> i64 {
+        self.ends.get(&partition).copied().unwrap_or(0)
     }
 
     /// Where in each partition it will read, as long as it has not begun; partitions without anything to read are left out.

@@ -16,13 +16,14 @@ pub(super) fn transactional(error: &KafkaError) -> Failure {
         return Failure { answer: Answer::Give, detail };
     }
     let answer = match error {
-        KafkaError::Transaction(e) if e.code() == RDKafkaErrorCode::Fenced => Answer::Give,
+        // Fenced, too: a coordinator that ends an overdue transaction says so in the same words as one that knows another producer of the name.
+        // Which it was, the group says.
         KafkaError::Transaction(e) if e.is_fatal() => Answer::Renew,
         KafkaError::Transaction(e) if e.txn_requires_abort() => Answer::Abort,
         KafkaError::Transaction(e) if e.is_retriable() => Answer::Retry,
         KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut) => Answer::Retry,
         // librdkafka refuses to produce once a transaction has failed; which way it failed, the abort will say.
-        KafkaError::MessageProduction(code) if *code != RDKafkaErrorCode::Fatal => Answer::Abort,
+        KafkaError::MessageProduction(_) => Answer::Abort,
         _ => Answer::Give,
     };
     Failure { answer, detail }
@@ -47,6 +48,8 @@ pub(crate) fn passing(error: &KafkaError) -> Failure {
                 | Code::OperationTimedOut
                 | Code::RequestTimedOut
                 | Code::BrokerTransportFailure
+                | Code::BrokerDestroy
+                | Code::DestroyBroker
                 | Code::AllBrokersDown
                 | Code::NetworkException
                 | Code::WaitingForCoordinator

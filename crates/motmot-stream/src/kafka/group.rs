@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::errand::Last;
@@ -21,6 +21,9 @@ use crate::port::{Failure, Group, Rebalance, Record, RecordError};
 
 /// How long a seek may take: the client does it by itself, no broker has a part in it.
 const SEEKING: Duration = Duration::from_secs(5);
+/// What the client reports is taken up by so many at a time. While brokers are away it has much to say, and a rebalance must not wait behind
+/// that for a turn of the loop each; rdkafka does not say when nothing is left.
+const EVENTS: usize = 16;
 /// Records a batch.
 const BATCH: usize = 2_000;
 
@@ -64,18 +67,21 @@ impl Group for KafkaGroup {
     type Membership = KafkaMembership;
 
     fn poll(&mut self) -> Result<(), Interrupt> {
-        match self.consumer.poll(Duration::ZERO) {
-            None => {}
-            // Forwarding sends every record to the queue. If one ever came here it would be missing there: read it again.
-            Some(Ok(_)) => return Err(Interrupt::Aborted("a record came beside its queue".to_owned())),
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                let detail = format!("{code}: the group gave this member's name to another, or to none");
-                let member = self.member.clone();
-                return Err(Interrupt::End(WorkerError::Fatal { member, doing: "reading the topic", detail }));
+        for _ in 0..EVENTS {
+            match self.consumer.poll(Duration::ZERO) {
+                None => {}
+                // Forwarding sends every record to the queue. If one ever came here it would be missing there: read it again.
+                Some(Ok(_)) => return Err(Interrupt::Aborted("a record came beside its queue".to_owned())),
+                Some(Err(error)) => tracing::warn!(member = self.member, %error, "Kafka's client reports"),
             }
-            Some(Err(error)) => tracing::warn!(member = self.member, %error, "Kafka's client reports"),
         }
-        Ok(())
+        // Not by its event, which comes once, and perhaps while nobody can act on it.
+        let Some((code, detail)) = self.consumer.client().fatal_error() else { return Ok(()) };
+        let member = self.member.clone();
+        Err(Interrupt::End(match code {
+            RDKafkaErrorCode::FencedInstanceId => WorkerError::NameTaken { member },
+            _ => WorkerError::Fatal { member, doing: "as a member of the group", detail },
+        }))
     }
 
     fn next_rebalance(&mut self) -> Option<Rebalance> {

@@ -18,12 +18,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::client;
+use crate::client::{self, REQUEST_TIMEOUT};
 use crate::config::WorkerConfig;
 use crate::error::WorkerError;
 use crate::metrics::SnapshotMetrics;
-use crate::port::{Failure, World};
-use crate::strategies::Contents;
+use crate::port::{Answer, Failure, World};
+use crate::strategies::{self, Contents};
 use crate::topics::Input;
 
 use errand::Last;
@@ -65,8 +65,8 @@ impl Kafka {
     }
 
     /// Asks the brokers for the first or the last offset of partitions, all in one request a broker.
-    fn ask(&self, numbers: &[i32], which: Offset, patience: Duration) -> Result<Vec<(i32, i64)>, Failure> {
-        let list = list_of(&self.config.topics.touchpoints, numbers, which).map_err(|e| passing(&e))?;
+    fn ask(&self, topic: &str, numbers: &[i32], which: Offset, patience: Duration) -> Result<Vec<(i32, i64)>, Failure> {
+        let list = list_of(topic, numbers, which).map_err(|e| passing(&e))?;
         let asker = Arc::clone(&self.asker().client);
         let found = asker.offsets_for_times(list, patience).inspect_err(|_| self.replace_asker());
         let found = found.map_err(|e| passing(&e))?;
@@ -139,11 +139,11 @@ impl World for Kafka {
     }
 
     fn log_starts(&self, numbers: &[i32], patience: Duration) -> Result<Vec<(i32, i64)>, Failure> {
-        self.ask(numbers, Offset::Beginning, patience)
+        self.ask(&self.config.topics.touchpoints, numbers, Offset::Beginning, patience)
     }
 
     fn log_ends(&self, numbers: &[i32], patience: Duration) -> Result<Vec<(i32, i64)>, Failure> {
-        self.ask(numbers, Offset::End, patience)
+        self.ask(&self.config.topics.touchpoints, numbers, Offset::End, patience)
     }
 
     fn open_store(&self, number: i32) -> Result<Store, StoreError> {
@@ -165,7 +165,17 @@ impl World for Kafka {
     }
 
     fn strategies(&self) -> Result<Contents, WorkerError> {
-        Contents::read(&self.config.kafka, &self.config.topics.strategies)
+        // Before it is read: what is written later nobody waits for.
+        let topic = &self.config.topics.strategies;
+        let ends = self.ask(topic, &[strategies::PARTITION], Offset::End, REQUEST_TIMEOUT).map_err(|failure| match failure {
+            Failure { answer: Answer::Retry, detail } => {
+                WorkerError::Unreachable { brokers: self.config.kafka.brokers.clone(), detail }
+            }
+            Failure { detail, .. } => WorkerError::Kafka { member: topic.clone(), doing: "asking for its end", detail },
+        })?;
+        let mut contents = Contents::read(&self.config.kafka, topic)?;
+        contents.is_whole = ends.iter().all(|(_, end)| contents.end() >= *end);
+        Ok(contents)
     }
 
     fn elapsed(&self) -> Duration {

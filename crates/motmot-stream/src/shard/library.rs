@@ -62,18 +62,22 @@ impl<'s, W: World> Strategies<'s, W> {
         }
     }
 
-    /// The recorded swaps of a partition: all that its commit has seen.
+    /// The recorded swaps of a partition: all that its commit has seen, or all that are there.
     pub(super) fn swaps(&mut self, partition: i32, commit: Option<Commit>) -> Result<Vec<SwapRecord>, Interrupt> {
         let wanted = commit.and_then(|commit| commit.metadata).map_or(0, |metadata| metadata.swaps);
         let Shared { config, world, .. } = self.shared;
         let mut patience = Patience::new(self.shared, self.member, "reading where the strategy was swapped", PATIENCE);
         let mut is_fresh = false;
         loop {
-            let swaps = self.contents(is_fresh)?.swaps(&config.group, &config.topics.touchpoints, partition);
+            let contents = self.contents(is_fresh)?;
+            let swaps = contents.swaps(&config.group, &config.topics.touchpoints, partition);
             let latest = swaps.last().map_or(0, |swap| swap.number);
-            let why = format_args!("partition {partition} was swapped {wanted} times, and {latest} can be read");
-            if latest >= wanted || !patience.lasts(&why) {
+            if latest >= wanted || contents.is_whole {
                 return Ok(swaps);
+            }
+            let why = format!("partition {partition} was swapped {wanted} times, {latest} can be read, and a transaction hides the rest");
+            if !patience.lasts(&why) {
+                return Err(Interrupt::Stuck(why));
             }
             world.sleep(Duration::from_millis(200));
             is_fresh = true;

@@ -12,6 +12,7 @@ mod refold;
 mod reload;
 mod session;
 mod swap;
+mod vigil;
 mod whence;
 
 use std::sync::Arc;
@@ -71,7 +72,7 @@ impl<W: World> Shard<W> {
         let outbox = session.leave();
         match finished {
             Ok(()) => Ok(()),
-            Err(Interrupt::Aborted(detail) | Interrupt::Stuck(detail)) => {
+            Err(Interrupt::Aborted(detail) | Interrupt::Spent(detail) | Interrupt::Stuck(detail)) => {
                 tracing::warn!(
                     member = outbox.member(),
                     detail,
@@ -97,10 +98,11 @@ impl<W: World> Shard<W> {
     /// again may need another membership.
     fn go_on(&mut self, mut session: Session<W>, mut turned: Result<(), Interrupt>) -> Result<Session<W>, WorkerError> {
         loop {
-            let (detail, is_stuck) = match turned {
+            let (detail, loss) = match turned {
                 Ok(()) => return Ok(session),
-                Err(Interrupt::Aborted(detail)) => (detail, false),
-                Err(Interrupt::Stuck(detail)) => (detail, true),
+                Err(Interrupt::Aborted(detail)) => (detail, Loss::Transaction),
+                Err(Interrupt::Spent(detail)) => (detail, Loss::Producer),
+                Err(Interrupt::Stuck(detail)) => (detail, Loss::Clients),
                 Err(Interrupt::End(error)) => {
                     // Before it leaves: whatever leaving waits for, the reason is known.
                     tracing::warn!(member = session.outbox.member(), %error, "the shard leaves the group and ends");
@@ -108,13 +110,15 @@ impl<W: World> Shard<W> {
                     return Err(error);
                 }
             };
+            let is_stuck = loss == Loss::Clients;
             let is_on_the_spot = !is_stuck && (self.aborts < MAX_ABORTS_ON_THE_SPOT || session.has_committed);
             self.aborts = if session.has_committed { 1 } else { self.aborts + 1 };
             let shared = Arc::clone(&session.shared);
-            note_abort(&shared, session.outbox.member(), &detail, self.aborts, is_stuck);
+            note_abort(&shared, session.outbox.member(), &detail, self.aborts, loss);
             if is_on_the_spot {
                 shared.world.sleep(Duration::from_millis(50) * self.aborts);
-                turned = session.reload();
+                let renewed = if loss == Loss::Producer { session.renew_outbox() } else { Ok(()) };
+                turned = renewed.map_err(Interrupt::End).and_then(|()| session.reload());
                 continue;
             }
             let mut outbox = session.leave();
@@ -126,8 +130,8 @@ impl<W: World> Shard<W> {
             if is_stuck && shared.stop.is_requested() {
                 return Err(WorkerError::Unanswered { member, detail });
             }
-            // A producer that does not come back is not asked for an abort: the next one of its name ends what it left open.
-            if is_stuck || outbox.abort().is_err() {
+            // A producer that is gone is not asked for an abort: the next one of its name ends what it left open.
+            if loss != Loss::Transaction || outbox.abort().is_err() {
                 drop(outbox);
                 outbox = Outbox::open(Arc::clone(&shared), member)?;
             }
@@ -138,6 +142,14 @@ impl<W: World> Shard<W> {
     }
 }
 
+/// What a shard has lost, beside what was not committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    Transaction,
+    Producer,
+    Clients,
+}
+
 /// Best effort: a dead producer cannot abort; its transaction ends by itself.
 fn let_go<W: World>(mut outbox: Outbox<W>) {
     if let Err(abort) = outbox.abort() {
@@ -145,16 +157,12 @@ fn let_go<W: World>(mut outbox: Outbox<W>) {
     }
 }
 
-fn note_abort<W: World>(shared: &Shared<W>, member: &str, detail: &str, aborts: u32, is_stuck: bool) {
+fn note_abort<W: World>(shared: &Shared<W>, member: &str, detail: &str, aborts: u32, loss: Loss) {
     shared.metrics.aborts.inc();
-    if is_stuck {
-        tracing::warn!(
-            member,
-            detail,
-            aborts,
-            "Kafka's clients give no answer: new ones take their place, from the last commit on"
-        );
-    } else {
-        tracing::warn!(member, detail, aborts, "the transaction was aborted: loading the last checkpoint and folding again");
-    }
+    let what = match loss {
+        Loss::Transaction => "the transaction was aborted: loading the last checkpoint and folding again",
+        Loss::Producer => "the producer is shut out: another one takes its place, from the last commit on",
+        Loss::Clients => "Kafka's clients give no answer: new ones take their place, from the last commit on",
+    };
+    tracing::warn!(member, detail, aborts, "{what}");
 }

@@ -4,11 +4,22 @@
 //! steps, and only the member that gave it up asks for the second. A static member that starts anew between them has nothing to give
 //! up: nobody asks, and the partition stays without an owner until the next change in the group.
 
+use std::sync::Arc;
+
 use super::session::Session;
+use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
+use crate::outbox::Outbox;
 use crate::port::{Group, World};
 
 impl<W: World> Session<W> {
+    /// Another producer of the same name, which ends what the one before left open.
+    pub(super) fn renew_outbox(&mut self) -> Result<(), WorkerError> {
+        let member = self.outbox.member().to_owned();
+        self.outbox = Outbox::open(Arc::clone(&self.shared), member)?;
+        Ok(())
+    }
+
     /// Starts over with the partitions that it has.
     pub(super) fn reload(&mut self) -> Result<(), Interrupt> {
         self.outbox.abort()?;

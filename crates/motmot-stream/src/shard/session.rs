@@ -8,6 +8,7 @@ use motmot_core::Timestamp;
 use super::assign;
 use super::partition::{Partition, Tick};
 use super::swap::Swap;
+use super::vigil::Vigil;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::outbox::{Outbox, Told};
@@ -42,6 +43,7 @@ pub(super) struct Session<W: World> {
     last_commit: Duration,
     next_tick: Duration,
     next_gauges: Duration,
+    pub(super) vigil: Vigil,
     is_far_behind: bool,
     /// Since it joined, or started over.
     pub(super) has_committed: bool,
@@ -63,6 +65,7 @@ impl<W: World> Session<W> {
             last_commit: now,
             next_tick: now,
             next_gauges: now,
+            vigil: Vigil::new(now),
             is_far_behind: false,
             has_committed: false,
             is_torn: false,
@@ -72,6 +75,7 @@ impl<W: World> Session<W> {
     /// One turn of the loop.
     pub(super) fn step(&mut self) -> Result<(), Interrupt> {
         self.serve_group()?;
+        self.watch_membership()?;
         self.begin_swap()?;
         // More deadlines than one transaction may hold come before more records.
         let is_unfinished = self.partitions.iter().flatten().any(Partition::is_unfinished);

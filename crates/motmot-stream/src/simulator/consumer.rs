@@ -31,8 +31,7 @@ impl Group for SimGroup {
         self.simulation.disturb(self.process);
         if self.client.borrow().is_fenced {
             let member = self.client.borrow().membership.instance.clone();
-            let detail = "another member has this name".to_owned();
-            return Err(Interrupt::End(WorkerError::Fatal { member, doing: "reading the topic", detail }));
+            return Err(Interrupt::End(WorkerError::NameTaken { member }));
         }
         Ok(())
     }

@@ -25,7 +25,8 @@ pub(super) fn check(simulation: &Rc<Simulation>, process: Process, error: &Worke
         WorkerError::Store(StoreError::Damaged { .. }) => was_shared(simulation, process),
         WorkerError::Snapshot { .. } => is_rough && simulation.depot.borrow().may_fail(),
         WorkerError::Kafka { doing: "reading the input", .. } => simulation.rates.event.retention > 0,
-        // out of reach for longer than anybody waits; or fenced
+        WorkerError::NameTaken { .. } => has_namesake(simulation, process),
+        // out of reach for longer than anybody waits
         WorkerError::Kafka { .. }
         | WorkerError::Fatal { .. }
         | WorkerError::Unanswered { .. }
@@ -71,6 +72,13 @@ fn is_shared(simulation: &Simulation, process: Process) -> bool {
 fn was_shared(simulation: &Simulation, process: Process) -> bool {
     let slots = simulation.slots.borrow();
     slots.iter().any(|slot| slot.process.machine == process.machine && slot.process != process)
+}
+
+/// Whether another process ever had its name.
+fn has_namesake(simulation: &Simulation, process: Process) -> bool {
+    let slots = simulation.slots.borrow();
+    let own = slots.iter().find(|slot| slot.process == process).map(|slot| slot.name.as_str());
+    slots.iter().any(|slot| slot.process != process && Some(slot.name.as_str()) == own)
 }
 
 fn is_named_twice(simulation: &Simulation) -> bool {

@@ -40,7 +40,7 @@ impl SimProducer {
     }
 
     fn deny(&self, denied: Denied) -> Failure {
-        self.fail(failure(Answer::Give, &format!("{denied:?}")))
+        self.fail(failure(Answer::Renew, &format!("{denied:?}")))
     }
 
     /// The markers of the transaction before come first.

@@ -363,14 +363,7 @@ impl Run {
             let id = self.simulation.slots.borrow()[place].process.id;
             self.simulation.set_stopped(id, false);
         }
-        // one of each name
-        let mut names = BTreeSet::new();
-        for place in (0..slots).rev() {
-            let name = self.simulation.slots.borrow()[place].name.clone();
-            if self.simulation.slots.borrow()[place].shard.is_some() && !names.insert(name) {
-                self.simulation.kill(place);
-            }
-        }
+        // of two of one name the group lets one go: nobody has to be killed for it
         let last = strategies::all().first().unwrap();
         self.publish(last);
         for slot in self.simulation.slots.borrow().iter() {

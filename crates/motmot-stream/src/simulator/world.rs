@@ -106,6 +106,8 @@ impl World for Sim {
             let text = |bytes: &Option<Rc<[u8]>>| bytes.as_deref().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
             contents.take(&text(&record.key).unwrap_or_default(), text(&record.value).as_deref());
         }
+        let log = broker.log(Topic::Strategies, 0);
+        contents.is_whole = log.last_stable() >= log.end();
         Ok(contents)
     }
 

@@ -90,7 +90,10 @@ pub struct Contents {
     /// Name → the text published under it last.
     pub current: BTreeMap<String, String>,
     swaps: BTreeMap<String, SwapRecord>,
-    next: i64,
+    /// Behind the last record that was committed.
+    end: i64,
+    /// Nothing that had been written before it was read was hidden: behind a transaction that is open, all is from a read_committed reader.
+    pub(crate) is_whole: bool,
 }
 
 impl Contents {
@@ -101,13 +104,18 @@ impl Contents {
     pub fn read(kafka: &KafkaConfig, topic: &str) -> Result<Self, WorkerError> {
         let mut contents = Self::default();
         let mut reader = TopicReader::open(kafka, topic, Bound::Edge, Bound::Edge)?;
+        contents.end = reader.end(PARTITION);
         while reader.read(|record| {
-            contents.next = contents.next.max(record.offset + 1);
             let key = record.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
             contents.take(key, record.value.and_then(|value| std::str::from_utf8(value).ok()));
             Ok::<(), WorkerError>(())
         })? {}
         Ok(contents)
+    }
+
+    /// Where whoever wants to know what comes next goes on.
+    pub(crate) fn end(&self) -> i64 {
+        self.end
     }
 
     /// What others write there is not ours to judge.
@@ -172,7 +180,7 @@ impl Follower {
         let consumer: BaseConsumer<Log> = config.create_with_context(log).map_err(WorkerError::ClientConfig)?;
         let mut list = TopicPartitionList::new();
         let assigned =
-            list.add_partition_offset(topic, PARTITION, Offset::Offset(contents.next)).and_then(|()| consumer.assign(&list));
+            list.add_partition_offset(topic, PARTITION, Offset::Offset(contents.end)).and_then(|()| consumer.assign(&list));
         assigned.map_err(WorkerError::ClientConfig)?;
         Ok(Self { consumer, key: current_key(name) })
     }
