@@ -66,7 +66,7 @@ impl Planted {
         (Self::CountInRefold, 2),
         (Self::TimerLost, 1),
         (Self::ClockForgotten, 2),
-        (Self::NoReload, 2),
+        (Self::NoReload, 5),
         (Self::LoudRefold, 2),
         (Self::SwapNotRefolded, 2),
         (Self::CheckpointInSwap, 222),
