@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test sim lint build release bench fmt clean
+.PHONY: help setup demo test sim chaos lint build release bench fmt clean
 MAKEFLAGS += --no-builtin-rules
 
 ARGS ?=
@@ -35,6 +35,13 @@ SEEDS ?= 1000
 sim: ## whole workers against a model of Kafka, SEEDS=n of them (FROM=n: from there on; SEED=n TRACE=1: one, told step by step)
 	@deploy/local/setup build
 	@$(WITH_ENV) SEEDS=$(SEEDS) cargo test $(LOCKED) -p motmot-stream --lib -- --exact simulator::tests::seeds --nocapture
+
+MINUTES ?= 10
+
+chaos: ## three brokers and four workers, killed, frozen and restarted for MINUTES=n, held against a replay (SEED=n: these faults again)
+	@deploy/local/setup test
+	@$(WITH_ENV) cargo build $(LOCKED) --workspace --bin motmot --bin chaos
+	@$(WITH_ENV) "$$CARGO_TARGET_DIR/debug/chaos" $(MINUTES) $(SEED)
 
 lint: ## formatting, clippy, docs, shell scripts, and the licences and sources of the dependencies
 	@deploy/local/setup lint
