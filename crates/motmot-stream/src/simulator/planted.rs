@@ -67,7 +67,7 @@ impl Planted {
         (Self::TimerLost, 1),
         (Self::ClockForgotten, 2),
         (Self::NoReload, 5),
-        (Self::LoudRefold, 2),
+        (Self::LoudRefold, 10),
         (Self::SwapNotRefolded, 2),
         (Self::CheckpointInSwap, 222),
         (Self::FoldInSwap, 8),
