@@ -24,7 +24,8 @@ setup: ## install all that is missing for the other targets; a second run does n
 
 demo: ## the main job on a simulated bank morning, with no other server (Ctrl-C ends it)
 	@deploy/local/setup build
-	@$(WITH_ENV) cargo run $(LOCKED) --bin motmot -- demo $(ARGS)
+	@$(WITH_ENV) cargo build $(LOCKED) --workspace --bin motmot
+	@$(WITH_ENV) "$$CARGO_TARGET_DIR/debug/motmot" demo $(ARGS)
 
 test: ## all tests, on a real Kafka and real Prometheus tools
 	@deploy/local/setup test
