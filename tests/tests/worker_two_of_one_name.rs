@@ -13,9 +13,10 @@ fn the_older_one_ends_and_says_why() {
     let bench = Bench::new(&broker, "twins", 2);
     let begin = now_ms() - 7_200_000;
     let records = service::records(1, 1_000, begin);
-    let mut portions = records.chunks(20);
+    let mut rest = records.as_slice();
     let mut produce = |count: usize| {
-        portions.by_ref().take(count).for_each(|some| kafka::produce(&broker, &bench.topics.touchpoints, some));
+        let some = rest.split_off(..count.min(rest.len())).unwrap();
+        kafka::produce(&broker, &bench.topics.touchpoints, some);
     };
 
     let dir = tempfile::tempdir().unwrap();
@@ -26,13 +27,13 @@ fn the_older_one_ends_and_says_why() {
     let elder = worker("elder");
     let health = elder.health();
     let elder = std::thread::spawn(move || elder.run(&Shutdown::new()));
-    produce(1);
+    produce(20);
     wait_for("the older one's place", || health.obstacle().is_none());
 
     let younger = worker("younger");
     kafka::while_running(&younger, || {
         wait_for("the end of the older one", || {
-            produce(1); // each has something to commit, and meets the other's producer
+            produce(20); // each has something to commit, and meets the other's producer
             elder.is_finished()
         });
         let error = elder.join().unwrap().unwrap_err();

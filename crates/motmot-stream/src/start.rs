@@ -90,10 +90,12 @@ pub(crate) struct Step {
     pub(crate) to: StrategyId,
 }
 
-/// Whether [`decide`] needs the recorded swaps of a partition: where store and commit have seen the same number, it does not.
+/// Whether [`decide`] needs the recorded swaps of a partition: where store and commit have seen the same number of the same state's, it
+/// does not.
 pub(crate) fn needs_swaps(store: Option<&Meta>, commit: Option<Commit>) -> bool {
-    let committed = commit.and_then(|commit| commit.metadata).map(|metadata| metadata.swaps);
-    committed != Some(store.map_or(0, |meta| meta.swaps))
+    let Some(committed) = commit.and_then(|commit| commit.metadata) else { return true };
+    let is_former = store.is_some_and(|meta| meta.origin != committed.origin);
+    is_former || committed.swaps != store.map_or(0, |meta| meta.swaps)
 }
 
 /// What the store on this machine's disk is good for.

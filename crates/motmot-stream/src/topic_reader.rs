@@ -137,7 +137,17 @@ impl TopicReader {
         }
         consumer.assign(&list).map_err(kafka_error)?;
         let partitions = i32::try_from(numbers.len()).unwrap_or(i32::MAX);
-        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.clone(), queue, consumer, open, partitions, ends: last, total, empty: 0 })
+        Ok(Self {
+            topic: topic.to_owned(),
+            brokers: kafka.brokers.clone(),
+            queue,
+            consumer,
+            open,
+            partitions,
+            ends: last,
+            total,
+            empty: 0,
+        })
     }
 
     /// The topic's partitions, read or not.

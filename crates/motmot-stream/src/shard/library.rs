@@ -75,7 +75,9 @@ impl<'s, W: World> Strategies<'s, W> {
             if latest >= wanted || contents.is_whole {
                 return Ok(swaps);
             }
-            let why = format!("partition {partition} was swapped {wanted} times, {latest} can be read, and a transaction hides the rest");
+            let why = format!(
+                "partition {partition} was swapped {wanted} times, {latest} can be read, and a transaction hides the rest"
+            );
             if !patience.lasts(&why) {
                 return Err(Interrupt::Stuck(why));
             }

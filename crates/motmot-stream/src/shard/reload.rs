@@ -33,6 +33,7 @@ impl<W: World> Session<W> {
         }
         self.group.unassign(&numbers).map_err(|e| self.kafka("starting over", e))?;
         self.group.discard_fetched()?;
-        self.take_over(&numbers)
+        self.take_over(&numbers)?;
+        self.reach_commits()
     }
 }

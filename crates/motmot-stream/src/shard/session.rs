@@ -149,6 +149,8 @@ impl<W: World> Session<W> {
                 self.group.put_back(rebalance);
                 return answered;
             }
+            // Only now: what was answered must not be put back, whatever becomes of this.
+            self.reach_commits()?;
         }
         if std::mem::take(&mut self.is_torn) {
             return Err(Interrupt::Aborted("a part of the partitions was lost with the open transaction".to_owned()));
@@ -162,7 +164,7 @@ impl<W: World> Session<W> {
         self.take_over(numbers)
     }
 
-    /// Loads partitions and begins to read them.
+    /// Loads partitions and begins to read them. [`Self::reach_commits`] comes next.
     pub(super) fn take_over(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
         let loaded = assign::load(&self.shared, self.outbox.member(), &mut self.group, numbers)?;
         let from: Vec<(i32, i64)> = loaded.iter().map(|partition| (partition.number(), partition.next())).collect();
@@ -173,7 +175,11 @@ impl<W: World> Session<W> {
         }
         self.group.assign(&from).map_err(|e| self.kafka("taking partitions over", e))?;
         self.shared.health.joined(self.outbox.member());
-        // What needs no re-fold is at its commit already.
+        Ok(())
+    }
+
+    /// What needs no re-fold is at its commit already, and may have a swap to tell to its end.
+    pub(super) fn reach_commits(&mut self) -> Result<(), Interrupt> {
         let Self { shared, outbox, partitions, .. } = self;
         partitions.iter_mut().flatten().try_for_each(|partition| partition.reach(shared, partition.next(), outbox))
     }

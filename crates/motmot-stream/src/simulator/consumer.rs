@@ -137,13 +137,10 @@ impl Group for SimGroup {
         if self.simulation.mishap().is_some() || numbers.iter().any(|number| broker.transactions.is_unstable(*number)) {
             return Err(failure(Answer::Retry, "offsets are not stable"));
         }
-        let of = |number: &i32| broker.offsets.get(number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
-        let committed: Vec<_> = numbers.iter().filter_map(of).collect();
         let mut depot = self.simulation.depot.borrow_mut();
-        for (number, offset, metadata) in &committed {
-            depot.told(self.process, *number, *offset, metadata.as_deref().unwrap_or_default());
-        }
-        Ok(committed)
+        numbers.iter().for_each(|number| depot.told(self.process, *number, broker.offsets.get(number)));
+        let of = |number: &i32| broker.offsets.get(number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
+        Ok(numbers.iter().filter_map(of).collect())
     }
 
     fn membership(&self) -> Option<Membership> {

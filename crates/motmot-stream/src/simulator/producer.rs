@@ -90,6 +90,7 @@ impl Producer for SimProducer {
 
     fn init(&self) -> Result<(), Failure> {
         let mishap = self.before()?;
+        self.simulation.ledger.borrow_mut().gave_up(self.process.id);
         let id = self.simulation.broker.borrow_mut().transactions.init(&self.name);
         self.id.set(Some(id));
         self.catch_up();

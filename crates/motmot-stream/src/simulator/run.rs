@@ -277,6 +277,7 @@ impl Run {
         if broker.group.names().next().is_some() || !broker.transactions.is_quiet() {
             return;
         }
+        self.simulation.say(|| format!("the group's offsets {}", if is_reset { "are reset by hand" } else { "expire" }));
         self.simulation.ledger.borrow_mut().is_tampered = true;
         if is_reset {
             let partition = i32::try_from(self.random.below(3)).unwrap();

@@ -106,9 +106,15 @@ impl Depot {
         }
     }
 
-    pub(super) fn told(&mut self, process: Process, partition: i32, commit: i64, metadata: &str) {
+    /// What a process was told of the commit; none: that the group knows of none (any more).
+    pub(super) fn told(&mut self, process: Process, partition: i32, commit: Option<&(i64, String)>) {
+        let key = (process.id, partition);
+        let Some((offset, metadata)) = commit else {
+            self.told.remove(&key);
+            return;
+        };
         let origin = CommitMetadata::parse(metadata).map(|metadata| metadata.origin);
-        self.told.insert((process.id, partition), (commit, origin));
+        self.told.insert(key, (*offset, origin));
     }
 
     /// Where the state began, as a process was told last.

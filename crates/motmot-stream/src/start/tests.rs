@@ -196,6 +196,9 @@ fn the_record_of_swaps_is_read_only_where_it_is_needed() {
     assert!(needs_swaps(Some(&meta(3, 30, 0)), Some(commit(8, 80, 1))));
     assert!(needs_swaps(Some(&meta(3, 30, 0)), None));
     assert!(needs_swaps(None, Some(Commit { offset: 8, metadata: None })));
+    // what a former state has seen is not what the present one has
+    let former = Meta { origin: rebuilt(0), ..meta(3, 30, 1) };
+    assert!(needs_swaps(Some(&former), Some(commit(8, 80, 1))));
 }
 
 /// What is made of the store on the disk, of which it is said how far behind the commit it may be and still be near.
