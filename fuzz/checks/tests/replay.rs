@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use motmot_core::touchpoint::{Outcome, Stage};
+use motmot_core::{Timestamp, Touchpoint};
 use motmot_fuzz_checks::{Allowance, TARGETS, seeds};
 
 /// The corpus is for the repository to carry: small inputs that reach far.
@@ -60,6 +62,16 @@ fn the_lists_of_targets_agree_and_the_corpus_is_small() {
         bytes += corpus.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>();
     }
     assert!(bytes <= MOST_BYTES, "the corpus has {bytes} bytes: `fuzz/run --keep` makes it small");
+}
+
+/// Each entry is one byte of the record; all of them in memory would be beyond the allowance.
+#[test]
+fn lists_are_read_no_further_than_they_may_be_long() {
+    let mut touchpoint = Touchpoint::new("e", Timestamp::from_millis(0), Stage::Greeting, Outcome::Met, "phone", "north");
+    touchpoint.added_value = vec!["".into(); 10_000];
+    let mut value = Vec::new();
+    motmot_wire::Writer::new().touchpoint(&touchpoint, &mut value).unwrap();
+    assert!(!motmot_fuzz_checks::record(&value));
 }
 
 #[test]
