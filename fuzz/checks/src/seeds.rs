@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use motmot_core::codec::{self, Put};
 use motmot_core::cycle::CycleRecord;
-use motmot_core::engine::{Engine, NoCold, Position, RowId, Sink};
+use motmot_core::engine::{Engine, NoCold, Position, RowId, Sink, Verdict};
 use motmot_core::touchpoint::{Actor, ActorKind, Intent, Outcome, Promise, Stage};
 use motmot_core::{Moment, Strategy, Timestamp, Touchpoint};
 use motmot_store::{Checkpoint, Meta, Origin, Store, StrategyId, keys};
@@ -20,7 +20,7 @@ use crate::borrowed::manifest::{FORMAT, FileEntry, Manifest, Name};
 use crate::joined;
 use crate::rows::Entries;
 
-pub(crate) const STRATEGY: &str = include_str!("../../../examples/demo/strategy.yaml");
+pub(crate) const STRATEGY: &str = include_str!("../../../examples/bank-telephone/strategy.yaml");
 const NOON: Timestamp = Timestamp::from_millis(1_764_000_000_000);
 const POSITION: Position = Position { now: NOON, stream_time: NOON };
 const STRATEGY_ID: StrategyId = StrategyId { rules: 0xff, text: 3 };
@@ -163,7 +163,7 @@ impl Sink for Told {
 
 /// What an engine keeps and tells, in the course of a cycle's life, of a cycle with an id and of one that is assembled.
 fn engine_seeds(seeds: &mut Seeds) -> Done {
-    let strategy = Arc::new(Strategy::load("demo", STRATEGY)?);
+    let strategy = Arc::new(Strategy::load("bank-telephone", STRATEGY)?);
     let (mut customer, mut told) = (Vec::new(), Told::default());
     for is_assembled in [false, true] {
         let mut engine = Engine::new(Arc::clone(&strategy), NoCold, POSITION);
@@ -172,8 +172,11 @@ fn engine_seeds(seeds: &mut Seeds) -> Done {
                 touchpoint.cycle_id = None;
             }
             let offset = i64::try_from(step)?;
-            engine.apply("k", &touchpoint, NOON.plus(120_000), offset, &mut told)?;
-            engine.advance(NOON.plus(3_600_000 * offset), usize::MAX, &mut told)?;
+            let verdict = engine.apply("k", &touchpoint, touchpoint.occurred_at.plus(5_000), offset, &mut told)?;
+            if verdict != Verdict::Folded {
+                return Err(format!("{touchpoint:?} is {verdict:?}").into());
+            }
+            engine.advance(touchpoint.occurred_at.plus(5_000), usize::MAX, &mut told)?;
             let mut cycle = Vec::new();
             engine.checkpoint(&mut |change| {
                 let value = change.value.unwrap_or_default().to_vec();
@@ -216,20 +219,38 @@ fn header_seeds(seeds: &mut Seeds) {
     seeds.add("swap_record", "swap", swap);
 }
 
+/// Made-up tables for the mappings of the examples.
+const TABLES: [(&str, &str); 3] = [
+    (
+        "anonymous-bank",
+        "vru+line\tcall_id\tcustomer_id\tpriority\ttype\tdate\tvru_entry\tvru_exit\tvru_time\tq_start\tq_exit\tq_time\toutcome\tser_start\tser_exit\t\
+         ser_time\tserver\n\
+         AA0101\t1\t7\t2\tPS\t990101\t10:00:00\t10:00:06\t6\t10:00:06\t10:01:00\t54\tAGENT\t10:01:00\t10:03:00\t120\tZOHARI\n\
+         AA0101\t2\t0\t0\tPS\t990101\t23:59:50\t0:00:10\t20\t0:00:00\t0:00:00\t0\tHANG\t0:00:00\t0:00:00\t0\tNO_SERVER\n",
+    ),
+    (
+        "helpdesk",
+        "Case ID,Activity,Resource,Complete Timestamp,customer,product,seriousness_2,service_level,service_type,workgroup,support_section\n\
+         Case 1,Insert ticket,V1,2012/10/09 14:50:17.000,C1,P1,S1,L1,T1,W1,X1\n\
+         Case 1,Closed,V2,2012/11/09 12:54:39.000,\"C,2\",P1,S1,L1,T1,W1,X1\n",
+    ),
+    ("first-csv", include_str!("../../../examples/first-csv/repairs.csv")),
+];
+
 /// The strategies and mappings of the examples, the mappings with a table.
 fn example_seeds(seeds: &mut Seeds) -> Done {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let csv = std::fs::read(examples.join("first-csv/repairs.csv"))?;
-    let rows = csv.get(..600).unwrap_or(&csv);
-    for example in std::fs::read_dir(examples)? {
+    for example in std::fs::read_dir(&examples)? {
         let example = example?.path();
-        let name = example.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Ok(text) = std::fs::read(example.join("strategy.yaml")) {
-            seeds.add("strategy", &name, text);
+            let name = example.file_name().unwrap_or_default().to_string_lossy();
+            seeds.add("strategy", name, text);
         }
-        if let Ok(text) = std::fs::read(example.join("mapping.yaml")) {
-            seeds.add("mapping", &name, joined(&text, rows));
-        }
+    }
+    for (example, table) in TABLES {
+        let text = std::fs::read(examples.join(example).join("mapping.yaml"))?;
+        let rows: Vec<&str> = table.lines().take(4).collect();
+        seeds.add("mapping", example, joined(&text, rows.join("\n").as_bytes()));
     }
     Ok(())
 }
