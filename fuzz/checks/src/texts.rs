@@ -27,7 +27,7 @@ fn refused(text: &str, problems: &Problems) {
     assert!(!problems.to_string().contains("bug of motmot"), "{problems}");
 }
 
-/// A strategy: loaded, told in words, compared with another, and loaded again.
+/// A strategy: loaded, told in words, and compared with itself and with another.
 pub fn strategy(bytes: &[u8]) -> bool {
     static EXAMPLE: LazyLock<Option<Strategy>> = LazyLock::new(|| Strategy::load("example", crate::seeds::STRATEGY).ok());
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
@@ -40,7 +40,6 @@ pub fn strategy(bytes: &[u8]) -> bool {
     };
     strategy.rules.iter().for_each(|rule| assert!(!rule.words(&strategy.segments).is_empty()));
     assert!(strategy.diff(&strategy).is_empty());
-    assert_eq!(Strategy::load("strategy.yaml", text).map(|again| again.hash), Ok(strategy.hash));
     if let Some(example) = EXAMPLE.as_ref() {
         let _ = (strategy.diff(example), example.diff(&strategy));
     }
