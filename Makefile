@@ -10,7 +10,8 @@ MAKEFLAGS += --no-builtin-rules
 ARGS ?=
 # CI builds exactly what Cargo.lock says; at a desk, cargo may write down a dependency that was just added.
 LOCKED := $(if $(CI),--locked)
-# One environment and one cargo profile for demo, test and lint, so that nothing is built twice.
+# One environment, one cargo profile and the whole workspace's features for demo, test and lint, so that nothing is built twice: `-p` would
+# select other features of the dependencies, and compile them again.
 WITH_ENV := eval "$$(deploy/local/env)";
 
 help: ## list the targets
@@ -23,7 +24,7 @@ setup: ## install all that is missing for the other targets; a second run does n
 
 demo: ## the main job on a simulated bank morning, with no other server (Ctrl-C ends it)
 	@deploy/local/setup build
-	@$(WITH_ENV) cargo run $(LOCKED) -p motmot -- demo $(ARGS)
+	@$(WITH_ENV) cargo run $(LOCKED) --bin motmot -- demo $(ARGS)
 
 test: ## all tests, on a real Kafka and real Prometheus tools
 	@deploy/local/setup test

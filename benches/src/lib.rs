@@ -23,7 +23,8 @@ pub fn calls(cycles: u32) -> Vec<Record> {
     records
 }
 
-fn call(number: u32) -> Vec<Record> {
+/// One call, in the order of arrival.
+pub fn call(number: u32) -> Vec<Record> {
     let start = i64::from(number) * 300;
     let waited = if number.is_multiple_of(7) { 130_000 } else { 20_000 };
     let left = number % 10 == 3;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use motmot_core::Strategy;
 use motmot_desk::{Change, Desk, DeskConfig, DeskHandle};
+use motmot_wire::Reader;
 use prometheus::{Registry, TextEncoder};
 
 use crate::http;
@@ -55,6 +56,11 @@ pub struct TestDesk {
 impl TestDesk {
     /// Starts one that looks for ends and for new partitions often.
     pub fn start(brokers: &str, topic: &str) -> Self {
+        Self::start_with(brokers, topic, Reader::new())
+    }
+
+    /// The same, with a reader that may know a schema registry.
+    pub fn start_with(brokers: &str, topic: &str, reader: Reader) -> Self {
         let config = DeskConfig {
             brokers: brokers.to_owned(),
             topic: topic.to_owned(),
@@ -64,7 +70,7 @@ impl TestDesk {
         };
         let (registry, told) = (Registry::new(), Told::default());
         let into = Arc::clone(&told);
-        let handle = Desk::start_with(config, strategy(), &registry, move |transition| {
+        let handle = Desk::start_with(config, strategy(), reader, &registry, move |transition| {
             into.lock().unwrap().push((transition.moment.moment_id.to_string(), transition.change, transition.catching_up));
         });
         Self { handle: handle.unwrap(), registry, told }

@@ -46,19 +46,27 @@ fn reply(mut stream: TcpStream, answer: &impl Fn(&str, &str) -> String) -> std::
     reader.read_exact(&mut body)?;
     let path = first.split(' ').nth(1).unwrap_or("/");
     let text = answer(path, &String::from_utf8_lossy(&body));
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-        text.len()
-    )
+    let kind = if text.starts_with('{') { "application/json" } else { "text/plain; version=0.0.4" };
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
 }
 
 /// The status and the body that a GET gives; none: nobody answers.
 pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    ask(port, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"))
+}
+
+/// The status and the body that a POST of JSON gives; none: nobody answers.
+pub fn post(port: u16, path: &str, body: &str) -> Option<(u16, String)> {
+    let length = body.len();
+    let head = "Host: 127.0.0.1\r\nContent-Type: application/json";
+    ask(port, &format!("POST {path} HTTP/1.0\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}"))
+}
+
+fn ask(port: u16, request: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     // HTTP/1.0: the reply comes in one piece and ends with the connection.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
     let mut reply = String::new();
     stream.read_to_string(&mut reply).ok()?;
     let (head, body) = reply.split_once("\r\n\r\n")?;

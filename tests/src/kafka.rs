@@ -69,6 +69,8 @@ pub struct Bench {
     pub name: String,
     /// Partitions of each topic.
     pub partitions: i32,
+    /// Reads the topics; it may know a schema registry.
+    pub reader: Reader,
 }
 
 impl Bench {
@@ -93,7 +95,13 @@ impl Bench {
             dead_letters: format!("{name}.dead"),
             strategies: format!("{name}.strategies"),
         };
-        Self { kafka: KafkaConfig { brokers: broker.to_owned(), properties: BTreeMap::new() }, topics, name, partitions }
+        Self {
+            kafka: KafkaConfig { brokers: broker.to_owned(), properties: BTreeMap::new() },
+            topics,
+            name,
+            partitions,
+            reader: Reader::new(),
+        }
     }
 
     /// A worker of these topics with its store in `store`.
@@ -105,6 +113,7 @@ impl Bench {
             shards: 1,
             store: store.to_owned(),
             checkpoint_interval: Duration::from_millis(300),
+            kafka: self.kafka.clone(),
             ..WorkerConfig::new(self.kafka.brokers.clone(), "w1")
         }
     }
@@ -154,12 +163,17 @@ impl Bench {
     }
 
     /// The same, doing something each time that it is not so yet.
-    pub fn wait_until(&self, clock: i64, mut meanwhile: impl FnMut()) {
+    pub fn wait_until(&self, clock: i64, meanwhile: impl FnMut()) {
+        self.wait_long_until(clock, PATIENCE, meanwhile);
+    }
+
+    /// The same with other patience.
+    pub fn wait_long_until(&self, clock: i64, patience: Duration, mut meanwhile: impl FnMut()) {
         let consumer = self.group_client();
         let ends: BTreeMap<i32, i64> = (0..self.partitions)
             .map(|p| (p, consumer.fetch_watermarks(&self.topics.touchpoints, p, PATIENCE).unwrap().1))
             .collect();
-        wait_for(&format!("the commit of {ends:?} with clocks past {clock}"), || {
+        wait_long_for(&format!("the commit of {ends:?} with clocks past {clock}"), patience, || {
             meanwhile();
             let committed = self.committed_as_told_by(&consumer);
             ends.iter().all(|(p, end)| committed[p].0 >= *end && clock_of(&committed[p].1) >= clock)
@@ -198,7 +212,7 @@ impl Bench {
 
     /// Both output tables, as their topics have them.
     pub fn tables(&self) -> Tables {
-        let mut tables = Tables::default();
+        let mut tables = Tables { reader: self.reader.clone(), ..Tables::default() };
         for (table, topic) in [(Table::Moments, &self.topics.moments), (Table::Cycles, &self.topics.cycles)] {
             for row in self.read(topic) {
                 tables.tell(table, row.key.unwrap(), row.value);
@@ -223,7 +237,7 @@ impl Bench {
         let mut tables = Replayed { writer: Writer::new(), tables: Tables::default() };
         let mut engines: BTreeMap<i32, Engine<NoCold>> =
             clocks.keys().map(|p| (*p, Engine::new(Arc::clone(strategy), NoCold, Position::START))).collect();
-        let reader = Reader::new();
+        let reader = &self.reader;
         for row in self.read(&self.topics.touchpoints) {
             let engine = engines.get_mut(&row.partition).unwrap();
             let swaps = swaps.get_mut(&row.partition).unwrap();
@@ -277,22 +291,26 @@ pub struct Row {
 /// The last record of each key, retracted and merged ones left out.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    /// By table and key: the value.
+    /// By table and key: the value in single-object encoding, however it was framed.
     pub rows: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
     digest: DigestTable,
+    reader: Reader,
 }
 
 impl Tables {
     fn tell(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        let reader = Reader::new();
+        let reader = &self.reader;
         let counts = value.as_deref().is_none_or(|value| match table {
             Table::Moments => reader.moment(value).unwrap().state != motmot_core::moment::MomentState::Retracted,
             Table::Cycles => reader.cycle(value).unwrap().state != motmot_core::cycle::CycleState::Merged,
         });
-        let datum = value.as_deref().map(|value| reader.datum(value).unwrap().1);
-        self.digest.observe(table, &key, datum, counts);
-        match value.filter(|_| counts) {
-            Some(value) => self.rows.insert((table.name(), key), value),
+        let bare = value.as_deref().map(|value| reader.datum(value).unwrap());
+        self.digest.observe(table, &key, bare.map(|(_, datum)| datum), counts);
+        match bare.filter(|_| counts) {
+            Some((record, datum)) => {
+                let fingerprint = record.current().fingerprint().to_le_bytes();
+                self.rows.insert((table.name(), key), [&[0xC3, 0x01], fingerprint.as_slice(), datum].concat())
+            }
             None => self.rows.remove(&(table.name(), key)),
         };
     }
@@ -305,6 +323,11 @@ impl Tables {
     /// Rows of cycles.
     pub fn cycles(&self) -> usize {
         self.rows.len() - self.moments()
+    }
+
+    /// Their digest, as `motmot digest` prints it.
+    pub fn digest(&self) -> String {
+        self.digest.digest().to_string()
     }
 
     /// Compares to the byte, and by the digest.
@@ -387,10 +410,14 @@ pub fn while_running<T>(worker: &Worker, meanwhile: impl FnOnce() -> T) -> T {
 ///
 /// # Panics
 /// When it is not within [`PATIENCE`].
-pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, is_so: impl FnMut() -> bool) {
+    wait_long_for(what, PATIENCE, is_so);
+}
+
+fn wait_long_for(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(begun.elapsed() < patience, "waited {patience:?} in vain for {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -136,7 +136,8 @@ impl Teller {
         self.commit();
     }
 
-    fn send(&self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
+    /// Writes any record in the transaction that is open.
+    pub fn send(&self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.topic).partition(partition);
         record.key = key;
         record.payload = value;

@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -63,14 +63,17 @@ pub fn has_programs(programs: &[&str]) -> bool {
 pub fn motmot() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        // deps/test-0123 → the folder of the programs, whatever the target folder is called.
-        let programs = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
+        // deps/test-0123 → the folder of the programs, whatever the target folder is called; a tool lies in it.
+        let here = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+        let programs = if here.ends_with("deps") { here.parent().unwrap().to_owned() } else { here };
         let program = programs.join("motmot");
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
         let is_current = std::fs::metadata(&program).is_ok_and(|built| built.modified().unwrap() > last_change(&sources));
         if !is_current {
-            let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "motmot"]).status().unwrap();
-            assert!(built.success() && program.is_file(), "`cargo build -p motmot` did not give {}", program.display());
+            let profile = if programs.ends_with("release") { "release" } else { "dev" };
+            let arguments = ["build", "--quiet", "--workspace", "--bin", "motmot", "--profile", profile];
+            let built = Command::new(env!("CARGO")).args(arguments).status().unwrap();
+            assert!(built.success() && program.is_file(), "`cargo build --bin motmot` did not give {}", program.display());
         }
         program
     })
@@ -124,6 +127,11 @@ impl Process {
         Self { name: name.to_owned(), child, log }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -139,10 +147,47 @@ impl Process {
             if let Some(found) = look() {
                 return found;
             }
-            let ended = self.child.try_wait().unwrap();
+            let ended = self.ended();
             let late = Instant::now() >= end;
             assert!(ended.is_none() && !late, "{}: waiting for {what}; ended: {ended:?}; it says:\n{}", self.name, self.said());
             thread::sleep(LOOK);
+        }
+    }
+
+    /// How it ended, once it has.
+    ///
+    /// # Panics
+    /// When it cannot be asked.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Sends it a signal by name: `TERM`, `STOP`, `CONT`, `HUP`. One that has ended hears nothing.
+    ///
+    /// # Panics
+    /// When there is no `kill`.
+    pub fn signal(&self, name: &str) {
+        // Not waited for yet, so its number is still its own.
+        let pid = self.child.id().to_string();
+        Command::new("kill").args([&format!("-{name}"), &pid]).stderr(Stdio::null()).status().unwrap();
+    }
+
+    /// What each of its threads is at, as gdb has it; empty without a gdb.
+    pub fn stacks(&self) -> String {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("gdb").args(["-p", &pid, "-batch", "-ex", "thread apply all bt"]).stdin(Stdio::null()).output();
+        asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it has not by the deadline, with its last words.
+    pub fn wait(&mut self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while self.ended().is_none() {
+            assert!(Instant::now() < end, "{} does not end; it says:\n{}", self.name, self.said());
+            thread::sleep(Duration::from_millis(2));
         }
     }
 

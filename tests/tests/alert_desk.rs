@@ -1,6 +1,8 @@
 //! The desk's gauges are the table `motmot.moments`, whatever happens to the topic.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says by a panic what broke")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use motmot_core::moment::MomentState::Recovered;
@@ -9,6 +11,7 @@ use motmot_tests::desk::TestDesk;
 use motmot_tests::kafka::{broker, create, unique};
 use motmot_tests::moments::{Teller, delete_topic, grow_topic, in_state, vip_waits};
 use motmot_tests::process::eventually;
+use motmot_wire::{NotYet, ReadError, Reader, RecordType, SchemaSource, Writer, WriterSchema};
 
 const OPEN: &str = "motmot_moments_open{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
 const FLAGGED: &str = "motmot_moments_flagged_total{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
@@ -134,4 +137,56 @@ fn a_broker_that_cannot_be_reached_is_said_in_words_and_does_not_keep_the_desk_f
     assert!(words.contains("127.0.0.1:1") && words.contains("moments"), "{words}");
     assert!(!desk.handle.ready());
     desk.handle.stop();
+}
+
+/// A registry of one schema, which is out until it is over.
+#[derive(Debug, Default)]
+struct Outage {
+    is_over: AtomicBool,
+}
+
+impl SchemaSource for Outage {
+    fn schema(&self, id: u32) -> Result<Arc<WriterSchema>, ReadError> {
+        if self.is_over.load(Ordering::Relaxed) {
+            return Ok(Arc::clone(RecordType::Moment.current()));
+        }
+        Err(NotYet { id, detail: "it is out".to_owned() }.into())
+    }
+}
+
+#[test]
+fn a_desk_waits_at_a_moment_whose_schema_nobody_knows_yet() {
+    let Some(brokers) = broker("a_desk_waits_at_a_moment_whose_schema_nobody_knows_yet") else { return };
+    let (topic, teller) = topic(&brokers);
+    let outage = Arc::new(Outage::default());
+    let start = || TestDesk::start_with(&brokers, &topic, Reader::new().with_registry(outage.clone()));
+    teller.tell(0, &[&vip_waits("old")]);
+    let desk = start();
+    desk.until(OPEN, 1.0);
+    let mut value = Vec::new();
+    Writer::new().with_schema_id(RecordType::Moment, 7).moment(&vip_waits("new"), &mut value).unwrap();
+    teller.begin(0, &[&vip_waits("before")]);
+    teller.send(0, Some(b"new"), Some(&value));
+    teller.commit();
+    teller.tell(0, &[&in_state(&vip_waits("old"), Recovered)]);
+    let waits = |desk: &TestDesk| {
+        let trouble = desk.handle.trouble()?;
+        matches!(trouble, Trouble::NoSchema { partition: 0, offset: 3, .. }).then(|| trouble.to_string())
+    };
+    let words = eventually("the desk to wait", PATIENCE, || waits(&desk));
+    assert!(words.contains("schema 7") && words.contains("it is out"), "{words}");
+    desk.until(OPEN, 2.0); // what came before it in the same batch
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(desk.metric(OPEN), Some(2.0), "what it knows stays, and what follows is not taken before its turn");
+    // One that begins so is not ready: it does not know all that was told before it. And it can be stopped.
+    let late = start();
+    eventually("the other desk to wait", PATIENCE, || waits(&late));
+    assert!(!late.handle.ready());
+    late.handle.stop();
+
+    outage.is_over.store(true, Ordering::Relaxed);
+    eventually("the end of the wait", PATIENCE, || desk.handle.trouble().is_none().then_some(()));
+    desk.until(FLAGGED, 2.0);
+    desk.until(OPEN, 2.0);
+    assert_eq!(desk.metric("motmot_desk_unreadable_records_total{reason=\"unknown_schema\"}"), Some(0.0));
 }

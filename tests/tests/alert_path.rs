@@ -36,7 +36,9 @@ impl<'t> Installation<'t> {
              [topics]\ntouchpoints = \"{touchpoints}\"\nmoments = \"{name}.moments\"\ncycles = \"{name}.cycles\"\n\
              dead_letters = \"{name}.dead-letters\"\nstrategies = \"{name}.strategies\"\npartitions = 2\nreplication = 1\n\
              [worker]\ngroup = \"{name}\"\ninstance = \"w1\"\nshards = 1\n\
-             checkpoint_interval = \"10m\"\n" // the killed worker has to fold the open moment again
+             checkpoint_interval = \"10m\"\n\
+             [snapshots]\nurl = \"file://{}\"\ninterval = \"1s\"\n", // the killed worker has to fold the open moment again
+            folder.display()
         );
         std::fs::write(folder.join("motmot.toml"), config).unwrap();
         std::fs::write(folder.join("strategy.yaml"), STRATEGY).unwrap();
@@ -118,6 +120,9 @@ fn a_vip_who_waits_pages_a_dead_worker_resolves_nothing_and_the_answer_does() {
     assert_eq!((page.receiver.as_str(), page.label("site"), page.label("severity")), ("floor-supervisor", "haifa", "page"));
     assert_eq!(page.annotation("summary"), "1 open at haifa: A customer waits for an agent");
 
+    eventually("a snapshot", PATIENCE, || {
+        http::get(worker_port, "/metrics").filter(|(_, page)| page.contains("motmot_snapshot_offset{"))
+    });
     the_reference_has_every_metric(&[worker_port, desk_port]);
 
     worker.kill();

@@ -120,7 +120,7 @@ impl Sink for Tables {
     fn cycle(&mut self, cycle: &CycleRecord<'_>, evidence: &[i64]) {
         let counts = cycle.state != CycleState::Merged;
         self.datum.clear();
-        let written = self.writer.cycle(cycle, &mut self.datum);
+        let written = self.writer.cycle(cycle, &mut self.datum).map(|_| ());
         cycle_key(&cycle.key, &cycle.cycle_id, &mut self.key);
         self.observe(Table::Cycles, written, counts);
         let id = xxh3_128(&self.key);

@@ -104,7 +104,7 @@ pub struct CycleRecord<'a> {
     pub final_at: Timestamp,
     /// The farewell's outcome.
     pub outcome: Option<Outcome>,
-    /// More touchpoints or moments came than are kept.
+    /// More touchpoints or moments came than are kept, or than the row has room for.
     pub truncated: bool,
     /// The service level: none while the cycle is open, provisional from its close until it is final; none of a merged one.
     pub level: Option<Level>,

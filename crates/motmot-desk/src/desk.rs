@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use motmot_core::strategy::Strategy;
+use motmot_wire::Reader;
 use prometheus::Registry;
 
 use crate::config::DeskConfig;
@@ -38,16 +39,17 @@ impl Desk {
     /// # Errors
     /// What no retry can mend: a wrong property, a second desk in one registry, no thread.
     pub fn start(config: DeskConfig, strategy: Arc<Strategy>, registry: &Registry) -> Result<DeskHandle, DeskError> {
-        Self::start_with(config, strategy, registry, |_| {})
+        Self::start_with(config, strategy, Reader::new(), registry, |_| {})
     }
 
-    /// As [`Desk::start`], and tells `observer` of every transition. It runs on the desk's thread: it must not block.
+    /// As [`Desk::start`], with a reader that may know a schema registry, and tells `observer` of every transition. It runs on the desk's thread: it must not block.
     ///
     /// # Errors
     /// As [`Desk::start`].
     pub fn start_with(
         config: DeskConfig,
         strategy: Arc<Strategy>,
+        reader: Reader,
         registry: &Registry,
         observer: impl FnMut(&Transition<'_>) + Send + 'static,
     ) -> Result<DeskHandle, DeskError> {
@@ -55,7 +57,7 @@ impl Desk {
         warn_of_many(&cells);
         let metrics = Metrics::new(&cells, registry)?;
         let state = Arc::new(State::default());
-        let follower = Follower::new(config, cells, metrics, Arc::clone(&state), Box::new(observer))?;
+        let follower = Follower::new(config, cells, metrics, Arc::clone(&state), reader, Box::new(observer))?;
         let thread =
             thread::Builder::new().name("motmot-desk".to_owned()).spawn(move || follower.run()).map_err(DeskError::Thread)?;
         Ok(DeskHandle { state, thread: Some(thread) })

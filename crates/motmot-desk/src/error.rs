@@ -2,12 +2,20 @@
 
 use rdkafka::error::KafkaError;
 
+/// What the library says of a property that it refuses, without the property's value: it may be a password.
+pub(crate) fn refused(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, description, property, _) => format!("{description} ({property})"),
+        other => other.to_string(),
+    }
+}
+
 /// The desk could not be started. None of these mends itself.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
     /// A librdkafka property was refused.
-    #[error("the desk's Kafka consumer cannot be made: {0}; look at the Kafka properties in the configuration")]
-    Consumer(#[source] KafkaError),
+    #[error("the desk's Kafka consumer cannot be made: {0}; look at the section [kafka] of the configuration")]
+    Consumer(String),
     /// A metric's name is taken, or a label value cannot be one.
     #[error("the desk's metrics cannot be registered: {0}; is there another desk in this process?")]
     Metrics(#[from] prometheus::Error),
@@ -43,6 +51,18 @@ pub enum Trouble {
         /// The topic.
         topic: String,
         /// What was found.
+        detail: String,
+    },
+    /// The schema registry has not given the schema of the next record.
+    #[error("the desk waits at {topic}-{partition}@{offset}: {detail}; what is shown is as of the records before it")]
+    NoSchema {
+        /// The topic.
+        topic: String,
+        /// The record's partition.
+        partition: i32,
+        /// The record's offset.
+        offset: i64,
+        /// What keeps the registry from answering.
         detail: String,
     },
     /// The desk's thread has ended; the process must be restarted.

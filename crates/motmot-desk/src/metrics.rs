@@ -19,10 +19,12 @@ impl Unreadable {
     /// It has no key, so it is no row of a table.
     pub(crate) const NO_KEY: Self = Self("no_key");
 
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::NO_KEY,
         Self("not_avro"),
+        Self("no_registry"),
         Self("unknown_schema"),
+        Self("unusable_schema"),
         Self("malformed"),
         Self("unusable_value"),
         Self("trailing_bytes"),

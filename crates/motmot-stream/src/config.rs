@@ -1,6 +1,7 @@
 //! What a worker must be told. The command line fills this from its file, its environment and its arguments.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use crate::clock::Clock;
 
 /// How to reach Kafka.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaConfig {
     /// The brokers to start from: `HOST:PORT`, separated by commas.
@@ -18,6 +19,13 @@ pub struct KafkaConfig {
     /// librdkafka's own properties, for security above all. Those on which the guarantees rest are set afterwards and win.
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
+}
+
+/// Names of properties only: their values may be passwords.
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig").field("brokers", &self.brokers).field("properties", &self.properties.keys()).finish()
+    }
 }
 
 /// The topics' names.
@@ -178,6 +186,19 @@ const fn default_block_cache() -> usize {
 }
 const fn default_write_buffers() -> usize {
     128 << 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_printed() {
+        let mut config = WorkerConfig::new("b:9092", "w");
+        config.kafka.properties.insert("sasl.password".to_owned(), "hunter2".to_owned());
+        let words = format!("{config:?}");
+        assert!(words.contains("sasl.password") && !words.contains("hunter2"), "{words}");
+    }
 }
 
 /// Durations as whole milliseconds.

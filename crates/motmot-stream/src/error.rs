@@ -5,11 +5,30 @@ use motmot_snapshot::SnapshotError;
 use motmot_store::StoreError;
 use rdkafka::error::KafkaError;
 
+/// What the library says of a configuration that it refuses, and what mends it; without a property's value: it may be a password.
+fn refused(error: &KafkaError) -> String {
+    let words = match error {
+        KafkaError::ClientConfig(_, description, property, _) => format!("{description} ({property})"),
+        other => other.to_string(),
+    };
+    let is_about = |what: &str| words.contains(what);
+    let mend = if is_about("ssl.key.location") || is_about("private key") {
+        "Check kafka.ssl_key_file, its password in kafka.ssl_key_password_file, and that kafka.ssl_certificate_file belongs to it"
+    } else if is_about("ssl.certificate.location") {
+        "Check kafka.ssl_certificate_file: it should be a certificate (PEM)"
+    } else if is_about("ssl.ca.location") {
+        "Check kafka.ssl_ca_file: it should hold certificates (PEM)"
+    } else {
+        "Check `kafka.properties`"
+    };
+    format!("{words}. {mend}")
+}
+
 /// Why a worker does not start, or ends.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// librdkafka refuses the configuration.
-    #[error("Kafka's client does not accept the configuration: {0}. Check `kafka.properties`")]
+    #[error("Kafka's client does not accept the configuration: {}", refused(.0))]
     ClientConfig(KafkaError),
     /// No broker answers.
     #[error("no broker answers at {brokers}: {detail}. Check `kafka.brokers`, the network, and whether the broker runs")]
@@ -56,6 +75,22 @@ pub enum WorkerError {
         input: String,
         /// Its partitions.
         expected: i32,
+    },
+    /// An output topic takes smaller records than the worker may have to write.
+    #[error(
+        "the topic {topic} takes records of up to {found} bytes (max.message.bytes), and the worker may have to write {needed}: \
+         a record that is refused would hold its partition up for good. Allow them: kafka-configs.sh --bootstrap-server {brokers} --alter \
+         --entity-type topics --entity-name {topic} --add-config max.message.bytes={needed}"
+    )]
+    SmallTopic {
+        /// The output topic.
+        topic: String,
+        /// Its limit.
+        found: usize,
+        /// The limit that it must have at least.
+        needed: usize,
+        /// The configured brokers.
+        brokers: String,
     },
     /// What the store, the group and the topic say does not fit together.
     #[error("partition {topic}-{partition} cannot be started: {refusal}")]
@@ -113,8 +148,10 @@ pub enum WorkerError {
     },
     /// A transaction cannot go on, and the client that ran it is of no more use.
     #[error(
-        "shard {member}: the transactional producer is dead while {doing}: {detail}. If another worker runs under the same instance \
-         name, it has taken over: give each its own `worker.instance`. Otherwise start this one again: it goes on from the last commit"
+        "shard {member}: its place in the group or its transactions are gone while {doing}: {detail}. If this worker or the brokers \
+         stood still for 10 s or longer (frozen, starved, a long pause), others were given its work meanwhile: start it again, it goes \
+         on from the last commit. If another worker runs under the same instance name, that one has taken over: give each its own \
+         `worker.instance`"
     )]
     Fatal {
         /// The shard's name in the group.
@@ -122,6 +159,17 @@ pub enum WorkerError {
         /// What was being done.
         doing: &'static str,
         /// What librdkafka said.
+        detail: String,
+    },
+    /// The brokers, or Kafka's client, gave no answer for as long as it was waited for.
+    #[error(
+        "shard {member} waited in vain: {detail}. Nothing is lost: start it again, it goes on from the last commit. Look whether the \
+         brokers run and can be reached, and whether the partitions of __transaction_state and __consumer_offsets have leaders"
+    )]
+    Unanswered {
+        /// The shard's name in the group.
+        member: String,
+        /// What was being done, and what was heard last.
         detail: String,
     },
     /// Kafka refuses something that no repetition mends.

@@ -7,6 +7,9 @@ use crate::error::WorkerError;
 pub(crate) enum Interrupt {
     /// The transaction must be aborted. Memory is ahead of what is committed: drop it, reload, fold again in silence.
     Aborted(String),
+    /// Kafka's clients do not come back, or it cannot be known what became of a transaction: they are given up with all that they hold, and new
+    /// ones start from the last commit, as a new process would.
+    Stuck(String),
     /// The shard ends, and with it the worker.
     End(WorkerError),
 }

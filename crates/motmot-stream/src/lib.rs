@@ -30,6 +30,7 @@ mod metrics;
 mod native;
 mod outbox;
 pub mod partitioner;
+mod patience;
 mod port;
 pub mod rebuild;
 mod shard;

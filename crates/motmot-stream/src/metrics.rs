@@ -37,6 +37,7 @@ pub(crate) struct Metrics {
     pub(crate) told_moments: IntCounter,
     pub(crate) told_cycles: IntCounter,
     pub(crate) outside_customer_file: IntCounter,
+    pub(crate) truncated: IntCounter,
     pub(crate) commits: IntCounter,
     pub(crate) aborts: IntCounter,
     pub(crate) commit_seconds: Histogram,
@@ -45,6 +46,7 @@ pub(crate) struct Metrics {
     pub(crate) checkpoint_rows: IntCounter,
     pub(crate) refold_seconds: Histogram,
     pub(crate) refolding: IntGauge,
+    pub(crate) waiting: IntGauge,
     pub(crate) partitions: IntGauge,
     pub(crate) swaps: IntCounter,
     strategy: IntGaugeVec,
@@ -120,6 +122,10 @@ impl Metrics {
                 "motmot_worker_cycles_outside_customer_file_total",
                 "Final rows of cycles that are in no customer's file: their records are not keyed by their customer",
             )?,
+            truncated: build.counter(
+                "motmot_worker_truncated_cycle_rows_total",
+                "Rows of cycles that had to leave touchpoints out to stay below a megabyte",
+            )?,
             commits: build.counter("motmot_worker_commits_total", "Transactions committed")?,
             aborts: build.counter("motmot_worker_aborts_total", "Transactions aborted; each is followed by a silent re-fold")?,
             commit_seconds: build.seconds("motmot_worker_commit_seconds", "Time that a shard stands still for a commit", SHORT)?,
@@ -136,6 +142,10 @@ impl Metrics {
                 LONG,
             )?,
             refolding: build.gauge("motmot_worker_refolding_partitions", "Partitions that are folding in silence up to the last commit")?,
+            waiting: build.gauge(
+                "motmot_worker_waiting_partitions",
+                "Partitions that stand before a record because the schema registry has not given its schema",
+            )?,
             partitions: build.gauge("motmot_worker_partitions", "Partitions that this worker has")?,
             swaps: build.counter("motmot_worker_strategy_swaps_total", "Strategies put in force on a partition, all differences told")?,
             strategy: build.add(IntGaugeVec::new(

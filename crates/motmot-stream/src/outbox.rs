@@ -10,14 +10,22 @@ use motmot_core::moment::MomentState;
 use motmot_wire::evidence::EVIDENCE_HEADER;
 use motmot_wire::{DeadLetter, Evidence, Writer, cycle_key};
 
+use crate::client::FAILOVER;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
+use crate::patience::Patience;
 use crate::port::{Answer, Failure, Message, Producer, Record, World};
 use crate::strategies::{self, SwapRecord};
 use crate::worker::Shared;
 
-/// How long a transaction's end is asked for again before the shard is given up.
-const PERSISTENCE: Duration = Duration::from_secs(120);
+/// How long each step of a transaction is waited for. Its coordinator aborts the transaction after as long, whatever still comes; and a
+/// client that gives no answer for so long may never give one: librdkafka waits without end for a group coordinator that left the
+/// cluster (confluentinc/librdkafka#5456 and #5511).
+const PERSISTENCE: Duration = FAILOVER;
+/// How long the start of transactions is waited for: what a predecessor left open ends first.
+const STARTING: Duration = Duration::from_secs(60);
+/// How long the producer may take for a flush before it is asked again.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// A shard's transactional producer, with the rows of the open transaction.
 pub(crate) struct Outbox<W: World> {
@@ -41,6 +49,8 @@ pub(crate) struct Told {
     pub(crate) cycles: u64,
     /// Final rows of cycles that are in no customer's file.
     pub(crate) outside_customer_file: u64,
+    /// Rows of cycles that had no room for all their lists.
+    pub(crate) truncated: u64,
     /// (partition, the moment's own instant in ms) of moments that were raised, up to a bound: they are measured, not counted.
     pub(crate) raised: Vec<(i32, i64)>,
 }
@@ -59,9 +69,9 @@ impl<W: World> Outbox<W> {
     pub(crate) fn open(shared: Arc<Shared<W>>, member: String) -> Result<Self, WorkerError> {
         let outbox = Self {
             producer: shared.world.producer(&member)?,
+            writer: shared.writer.clone(),
             shared,
             member,
-            writer: Writer::new(),
             value: Vec::new(),
             key: Vec::new(),
             evidence: String::new(),
@@ -69,7 +79,11 @@ impl<W: World> Outbox<W> {
             told: Told::default(),
             failed: None,
         };
-        outbox.persist_or_end("starting its transactions", || outbox.producer.init())?;
+        let starting = "starting its transactions";
+        outbox.repeat(starting, STARTING, || outbox.producer.init()).map_err(|failure| match failure.answer {
+            Answer::Retry => WorkerError::Unanswered { member: outbox.member.clone(), detail: format!("{starting}: {failure}") },
+            Answer::Abort | Answer::Renew | Answer::Give => outbox.fatal(starting, failure.detail),
+        })?;
         Ok(outbox)
     }
 
@@ -143,7 +157,7 @@ impl<W: World> Outbox<W> {
     /// Ends the transaction: outputs, offsets and what lies beside them become visible together.
     pub(crate) fn commit(&mut self, offsets: &[(i32, i64, String)], membership: &W::Membership) -> Result<Told, Interrupt> {
         self.begin()?;
-        self.producer.flush(PERSISTENCE).map_err(|failure| self.judge("flushing its outputs", failure))?;
+        self.persist("flushing its outputs", || self.producer.flush(SLICE))?;
         self.persist("adding offsets to a transaction", || self.producer.send_offsets(offsets, membership))?;
         self.persist("committing a transaction", || self.producer.commit())?;
         self.is_open = false;
@@ -151,42 +165,42 @@ impl<W: World> Outbox<W> {
     }
 
     /// Throws away what was said since the last commit.
-    pub(crate) fn abort(&mut self) -> Result<(), WorkerError> {
+    pub(crate) fn abort(&mut self) -> Result<(), Interrupt> {
         self.told = Told::default();
         self.failed = None;
         if !std::mem::take(&mut self.is_open) {
             return Ok(());
         }
-        self.persist_or_end("aborting a transaction", || self.producer.abort())
+        let aborting = "aborting a transaction";
+        self.repeat(aborting, PERSISTENCE, || self.producer.abort()).map_err(|failure| match failure.answer {
+            // An abort that wants an abort is none that can be had from this client.
+            Answer::Abort => self.judge(aborting, Failure { answer: Answer::Renew, ..failure }),
+            Answer::Retry | Answer::Renew | Answer::Give => self.judge(aborting, failure),
+        })
     }
 
-    /// Repeats what may be repeated.
-    fn persist(&self, doing: &'static str, mut call: impl FnMut() -> Result<(), Failure>) -> Result<(), Interrupt> {
-        let world = &self.shared.world;
-        let begun = world.elapsed();
+    /// Repeats what may be repeated, for as long as `bound`.
+    fn repeat(&self, doing: &'static str, bound: Duration, mut call: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
+        let mut patience = Patience::new(&self.shared, &self.member, doing, bound);
         loop {
             let Err(failure) = call() else { return Ok(()) };
-            if failure.answer != Answer::Retry || world.elapsed().saturating_sub(begun) > PERSISTENCE {
-                return Err(self.judge(doing, failure));
+            if failure.answer != Answer::Retry || !patience.lasts(&failure) {
+                return Err(failure);
             }
-            tracing::warn!(member = self.member.as_str(), %failure, "{doing}: trying again");
-            world.sleep(Duration::from_millis(20));
+            self.shared.world.sleep(Duration::from_millis(20));
         }
     }
 
-    /// The same where an abort is of no use.
-    fn persist_or_end(&self, doing: &'static str, call: impl FnMut() -> Result<(), Failure>) -> Result<(), WorkerError> {
-        self.persist(doing, call).map_err(|interrupt| match interrupt {
-            Interrupt::End(error) => error,
-            Interrupt::Aborted(detail) => self.fatal(doing, detail),
-        })
+    fn persist(&self, doing: &'static str, call: impl FnMut() -> Result<(), Failure>) -> Result<(), Interrupt> {
+        self.repeat(doing, PERSISTENCE, call).map_err(|failure| self.judge(doing, failure))
     }
 
     fn judge(&self, doing: &'static str, failure: Failure) -> Interrupt {
         match failure.answer {
             Answer::Abort => Interrupt::Aborted(format!("{doing}: {failure}")),
-            // The outcome may be unknown: the broker will say it at the next start.
-            Answer::Retry | Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
+            // The outcome may be unknown: the broker says it to the next producer of this name.
+            Answer::Retry | Answer::Renew => Interrupt::Stuck(format!("{doing}: {failure}")),
+            Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
         }
     }
 
@@ -235,22 +249,21 @@ impl<W: World> Voice<'_, W> {
         }
     }
 
-    fn encode(&mut self, encode: impl FnOnce(&mut Writer, &mut Vec<u8>) -> Result<(), motmot_wire::EncodeError>) -> bool {
+    /// What `encode` gives; none if nothing is to be told.
+    fn encode<T>(&mut self, encode: impl FnOnce(&mut Writer, &mut Vec<u8>) -> Result<T, motmot_wire::EncodeError>) -> Option<T> {
         if self.is_silent || self.outbox.failed.is_some() {
-            return false;
+            return None;
         }
         self.outbox.value.clear();
         let written = encode(&mut self.outbox.writer, &mut self.outbox.value);
         let partition = self.partition;
-        written.map_err(|source| self.outbox.failed = Some(Interrupt::End(WorkerError::Encode { partition, source }))).is_ok()
+        written.map_err(|source| self.outbox.failed = Some(Interrupt::End(WorkerError::Encode { partition, source }))).ok()
     }
 }
 
 impl<W: World> Sink for Voice<'_, W> {
     fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64]) {
-        if !self.encode(|writer, out| writer.moment(moment, out)) {
-            return;
-        }
+        let Some(()) = self.encode(|writer, out| writer.moment(moment, out)) else { return };
         self.outbox.key.clear();
         self.outbox.key.extend_from_slice(moment.moment_id.as_bytes());
         self.tell(Table::Moments, true, evidence);
@@ -262,13 +275,12 @@ impl<W: World> Sink for Voice<'_, W> {
     }
 
     fn cycle(&mut self, cycle: &CycleRecord<'_>, evidence: &[i64]) {
-        if !self.encode(|writer, out| writer.cycle(cycle, out)) {
-            return;
-        }
+        let Some(is_whole) = self.encode(|writer, out| writer.cycle(cycle, out)) else { return };
         cycle_key(&cycle.key, &cycle.cycle_id, &mut self.outbox.key);
         self.tell(Table::Cycles, true, evidence);
         self.outbox.told.cycles += 1;
         self.outbox.told.outside_customer_file += u64::from(cycle.is_final && !cycle.customer_file);
+        self.outbox.told.truncated += u64::from(!is_whole);
     }
 
     fn cycle_gone(&mut self, key: &str, cycle_id: &str) {

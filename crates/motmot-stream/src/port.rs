@@ -108,6 +108,13 @@ pub(crate) trait Group {
     /// Reads these no more.
     fn unassign(&mut self, numbers: &[i32]) -> Result<(), Failure>;
 
+    /// Goes back to `offset` and gives nothing of the partition until [`Group::resume`]; what was fetched beyond is forgotten, and
+    /// [`Group::positions`] does not name it. It stays the member's.
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure>;
+
+    /// Gives records again, from the offset at which it rests.
+    fn resume(&mut self, number: i32) -> Result<(), Failure>;
+
     /// Forgets what was fetched and not taken. All partitions must be unassigned.
     fn discard_fetched(&mut self) -> Result<(), Interrupt>;
 
@@ -121,7 +128,7 @@ pub(crate) trait Group {
     fn high_watermark(&self, number: i32) -> Option<i64>;
 
     /// The committed offsets of these partitions, with what lies beside them if it is text.
-    fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure>;
+    fn committed(&self, numbers: &[i32], patience: Duration) -> Result<Vec<(i32, i64, Option<String>)>, Failure>;
 
     /// To be read when it is used, so that it is of the generation that owns what is committed; none: not known.
     fn membership(&self) -> Option<Self::Membership>;
@@ -130,8 +137,8 @@ pub(crate) trait Group {
     /// commits if the group is empty**: a shard that stood still for longer than its successor lived would tell everything once more.
     fn is_member(membership: &Self::Membership) -> bool;
 
-    /// Gives all back and leaves; a static member keeps its place for a while. Nothing else may be called afterwards.
-    fn close(&mut self);
+    /// Gives all back and leaves; a static member keeps its place for a while. It does not wait for long.
+    fn close(self);
 }
 
 /// What the group wants; not answered yet.
@@ -181,8 +188,8 @@ pub(crate) trait Producer {
     fn begin(&self) -> Result<(), Failure>;
     /// Adds a record to it. That it was written is known after [`Producer::flush`].
     fn send(&self, message: Message<'_>) -> Result<(), Failure>;
-    /// Waits until all that was sent is written.
-    fn flush(&self, patience: Duration) -> Result<(), Failure>;
+    /// Waits until all that was sent is written, or has failed: a while, and [`Answer::Retry`] if it needs longer.
+    fn flush(&self, wait: Duration) -> Result<(), Failure>;
     /// Adds offsets to it, each with what is to lie beside it.
     fn send_offsets(&self, offsets: &[(i32, i64, String)], membership: &Self::Membership) -> Result<(), Failure>;
     /// Makes it visible. When the answer is [`Answer::Retry`] it may have been done.
@@ -217,10 +224,12 @@ impl std::fmt::Display for Failure {
 /// What a failure asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Do the same once more.
+    /// Do the same once more: it has failed, or it is still under way. Nothing else may be done with this producer before.
     Retry,
     /// Abort the transaction.
     Abort,
-    /// The client is dead, or nothing mends it.
+    /// The client is of no more use, and another one may take its place.
+    Renew,
+    /// Another one has taken its place already, or nothing mends it.
     Give,
 }

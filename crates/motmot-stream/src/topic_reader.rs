@@ -14,10 +14,11 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{self, REQUEST_TIMEOUT};
 use crate::config::KafkaConfig;
-use crate::context::Log;
+use crate::context::Asking;
 use crate::error::WorkerError;
+use crate::kafka::passing;
 use crate::native::{BatchQueue, RecordError};
-use crate::port::{Headers, Record};
+use crate::port::{Answer, Failure, Headers, Record};
 
 /// Where a stretch begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,16 +69,22 @@ impl<'m> TopicRecord<'m> {
 pub struct TopicReader {
     topic: String,
     brokers: String,
-    queue: BatchQueue<Log>,
-    consumer: Arc<BaseConsumer<Log>>,
+    queue: BatchQueue<Asking>,
+    consumer: Arc<BaseConsumer<Asking>>,
     /// By partition: the next offset, and the first one that is not read.
     open: BTreeMap<i32, (i64, i64)>,
     partitions: i32,
     total: u64,
+    /// How often in a row nothing came.
+    empty: u32,
 }
 
 /// Records a call.
 const BATCH: usize = 2_000;
+/// How long a call waits for the first.
+const WAIT: Duration = Duration::from_millis(100);
+/// After so many calls in a row that gave nothing (15 s) it is said that no broker answers.
+const MAX_EMPTY: u32 = 150;
 
 impl TopicReader {
     /// Finds out where the stretch lies in each partition, and begins to fetch.
@@ -87,10 +94,11 @@ impl TopicReader {
     pub fn open(kafka: &KafkaConfig, topic: &str, from: Bound, to: Bound) -> Result<Self, WorkerError> {
         let mut config = client::reader(kafka);
         config.set("group.id", "motmot-reader"); // librdkafka assigns only to members; it joins none
-        let consumer: BaseConsumer<Log> =
-            config.create_with_context(Log { client: format!("reader of {topic}") }).map_err(WorkerError::ClientConfig)?;
+        let consumer: BaseConsumer<Asking> =
+            config.create_with_context(Asking::new(format!("reader of {topic}"))).map_err(WorkerError::ClientConfig)?;
         let consumer = Arc::new(consumer);
-        let unreachable = |e: KafkaError| WorkerError::Unreachable { brokers: kafka.brokers.clone(), detail: e.to_string() };
+        let unreachable =
+            |e: KafkaError| WorkerError::Unreachable { brokers: kafka.brokers.clone(), detail: Asking::cause(&consumer, &e) };
         let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).map_err(unreachable)?;
         let missing = || WorkerError::MissingTopic { topic: topic.to_owned(), brokers: kafka.brokers.clone() };
         let found = metadata.topics().iter().find(|t| t.name() == topic && t.error().is_none()).ok_or_else(missing)?;
@@ -98,10 +106,9 @@ impl TopicReader {
         if numbers.is_empty() {
             return Err(missing());
         }
-        let kafka_error = |e: KafkaError| WorkerError::Kafka {
-            member: topic.to_owned(),
-            doing: "asking for its offsets",
-            detail: e.to_string(),
+        let kafka_error = |e: KafkaError| match passing(&e) {
+            Failure { answer: Answer::Retry, detail } => WorkerError::Unreachable { brokers: kafka.brokers.clone(), detail },
+            Failure { detail, .. } => WorkerError::Kafka { member: topic.to_owned(), doing: "asking for its offsets", detail },
         };
         let first = edge(&consumer, topic, &numbers, Offset::Beginning).map_err(kafka_error)?;
         let last = edge(&consumer, topic, &numbers, Offset::End).map_err(kafka_error)?;
@@ -128,7 +135,7 @@ impl TopicReader {
         }
         consumer.assign(&list).map_err(kafka_error)?;
         let partitions = i32::try_from(numbers.len()).unwrap_or(i32::MAX);
-        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.clone(), queue, consumer, open, partitions, total })
+        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.clone(), queue, consumer, open, partitions, total, empty: 0 })
     }
 
     /// The topic's partitions, read or not.
@@ -162,9 +169,10 @@ impl TopicReader {
         if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
             tracing::warn!(topic = self.topic, %error, "Kafka's client reports");
         }
+        let left = self.left();
         let Self { topic, brokers, queue, open, .. } = self;
         let mut result = Ok(());
-        let count = queue.take(Duration::from_millis(100), |record| {
+        let count = queue.take(WAIT, |record| {
             if result.is_err() {
                 return;
             }
@@ -186,6 +194,11 @@ impl TopicReader {
         result?;
         if count < BATCH {
             self.follow_markers();
+        }
+        self.empty = if self.left() < left { 0 } else { self.empty + 1 };
+        if self.empty >= MAX_EMPTY {
+            let detail = format!("nothing more came of the topic {}, {left} offsets are left", self.topic);
+            return Err(WorkerError::Unreachable { brokers: self.brokers.clone(), detail }.into());
         }
         self.open.retain(|_, (next, end)| next < end);
         Ok(!self.open.is_empty())
@@ -221,7 +234,7 @@ fn lasting(topic: &str, brokers: &str, partition: i32, code: RDKafkaErrorCode) -
 
 type Offsets = BTreeMap<i32, i64>;
 
-fn ask(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset) -> Result<Vec<(i32, Offset)>, KafkaError> {
+fn ask(consumer: &BaseConsumer<Asking>, topic: &str, numbers: &[i32], which: Offset) -> Result<Vec<(i32, Offset)>, KafkaError> {
     let mut list = TopicPartitionList::with_capacity(numbers.len());
     for &number in numbers {
         list.add_partition_offset(topic, number, which)?;
@@ -230,7 +243,7 @@ fn ask(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset
     found.elements().iter().map(|element| element.error().map(|()| (element.partition(), element.offset()))).collect()
 }
 
-fn edge(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offset) -> Result<Offsets, KafkaError> {
+fn edge(consumer: &BaseConsumer<Asking>, topic: &str, numbers: &[i32], which: Offset) -> Result<Offsets, KafkaError> {
     let found = ask(consumer, topic, numbers, which)?;
     Ok(found
         .into_iter()
@@ -239,7 +252,7 @@ fn edge(consumer: &BaseConsumer<Log>, topic: &str, numbers: &[i32], which: Offse
 }
 
 fn resolve(
-    consumer: &BaseConsumer<Log>,
+    consumer: &BaseConsumer<Asking>,
     topic: &str,
     numbers: &[i32],
     bound: Bound,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use motmot_wire::Writer;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -9,13 +10,18 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client;
 use crate::config::{InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
+use crate::context::Asking;
 use crate::error::WorkerError;
 use crate::native;
 
 /// How long a broker may take to answer the first question.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What the producer may send whatever the input allows: a cycle's record holds all its touchpoints.
+/// What the producer may send at least in one request.
 const MIN_MESSAGE_BYTES: usize = 16 << 20;
+/// What an output topic must take whatever the input allows: a cycle's row with its key and its headers.
+const ROW_BYTES: usize = Writer::MAX_CYCLE + (16 << 10);
+/// What a topic takes if nothing else is said.
+const BROKER_DEFAULT: usize = 1_048_588;
 /// What a dead letter has beyond the record that died: its headers.
 const ENVELOPE_BYTES: usize = 64 << 10;
 /// How long the tables keep a row that is not told again.
@@ -64,6 +70,15 @@ pub(crate) fn inspect(config: &WorkerConfig) -> Result<Input, WorkerError> {
         }
     }
     let input_bytes = setting(MAX_BYTES).and_then(|value| value.parse().ok()).unwrap_or(0_usize);
+    for output in outputs(names) {
+        let needed = if output == names.dead_letters { input_bytes + ENVELOPE_BYTES } else { ROW_BYTES };
+        // Whoever may not ask is told when a record is refused.
+        let found = broker.settings(output).ok().and_then(|found| found.get(MAX_BYTES)?.value.as_ref()?.parse().ok());
+        if let Some(found) = found.filter(|found| *found < needed) {
+            let (topic, brokers) = (output.to_owned(), kafka.brokers.clone());
+            return Err(WorkerError::SmallTopic { topic, found, needed, brokers });
+        }
+    }
     let topic_id = native::topic_id(broker.consumer.client(), &names.touchpoints, PATIENCE).unwrap_or_default();
     let max_message_bytes = MIN_MESSAGE_BYTES.max(input_bytes.saturating_add(ENVELOPE_BYTES));
     let retention_ms = setting(RETENTION).and_then(|value| value.parse().ok()); // −1, for ever, is no such number
@@ -166,8 +181,6 @@ struct Wanted {
 
 impl Wanted {
     fn of(topic: &str, names: &TopicNames, timestamps: InputTimestamps, input_bytes: Option<usize>) -> Self {
-        /// What the broker takes if nothing else is said.
-        const BROKER_DEFAULT: usize = 1_048_588;
         let mut settings = Vec::new();
         if topic == names.touchpoints {
             if timestamps == InputTimestamps::LogAppend {
@@ -180,7 +193,7 @@ impl Wanted {
         } else {
             settings.push((CLEANUP, "compact,delete".to_owned()));
             settings.push((RETENTION, TABLE_RETENTION_MS.to_owned()));
-            settings.push((MAX_BYTES, MIN_MESSAGE_BYTES.to_string()));
+            settings.push((MAX_BYTES, ROW_BYTES.max(BROKER_DEFAULT).to_string()));
         }
         Self { settings, at_least: MAX_BYTES }
     }
@@ -210,7 +223,7 @@ impl Wanted {
 struct Broker<'k> {
     kafka: &'k KafkaConfig,
     /// For metadata: a consumer's question does not make a topic that is missing.
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Asking>,
     admin: AdminClient<DefaultClientContext>,
     runtime: tokio::runtime::Runtime,
 }
@@ -218,7 +231,8 @@ struct Broker<'k> {
 impl<'k> Broker<'k> {
     fn connect(kafka: &'k KafkaConfig) -> Result<Self, WorkerError> {
         let config = client::base(kafka, "motmot-topics");
-        let consumer: BaseConsumer = config.create().map_err(WorkerError::ClientConfig)?;
+        let asking = Asking::new("motmot-topics".to_owned());
+        let consumer = config.create_with_context(asking).map_err(WorkerError::ClientConfig)?;
         let admin = config.create().map_err(WorkerError::ClientConfig)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -227,7 +241,7 @@ impl<'k> Broker<'k> {
     }
 
     fn unreachable(&self, error: &KafkaError) -> WorkerError {
-        WorkerError::Unreachable { brokers: self.kafka.brokers.clone(), detail: error.to_string() }
+        WorkerError::Unreachable { brokers: self.kafka.brokers.clone(), detail: Asking::cause(&self.consumer, error) }
     }
 
     fn missing(&self, topic: &str) -> WorkerError {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use motmot_core::Strategy;
-use motmot_wire::Reader;
+use motmot_wire::{Reader, Writer};
 use prometheus::Registry;
 
 use crate::config::WorkerConfig;
@@ -42,11 +42,12 @@ pub struct Health {
     shards: usize,
     joined: Mutex<BTreeSet<String>>,
     refolding: prometheus::IntGauge,
+    waiting: prometheus::IntGauge,
 }
 
 impl Health {
     pub(crate) fn new(shards: usize, metrics: &Metrics) -> Self {
-        Self { shards, joined: Mutex::default(), refolding: metrics.refolding.clone() }
+        Self { shards, joined: Mutex::default(), refolding: metrics.refolding.clone(), waiting: metrics.waiting.clone() }
     }
 
     pub(crate) fn joined(&self, member: &str) {
@@ -63,6 +64,10 @@ impl Health {
         if joined < self.shards {
             return Some(format!("{joined} of {} shards have joined the group", self.shards));
         }
+        let waiting = self.waiting.get();
+        if waiting > 0 {
+            return Some(format!("{waiting} partitions wait for the schema registry; the log says for which schema and why"));
+        }
         (refolding > 0).then(|| format!("{refolding} partitions are folding up to the last commit"))
     }
 }
@@ -74,8 +79,11 @@ pub(crate) struct Shared<W> {
     /// What the partitions are to have; each has its own until it has been swapped.
     pub(crate) strategy: Current,
     pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
     pub(crate) metrics: Metrics,
     pub(crate) health: Arc<Health>,
+    /// A stop of this worker, whoever asked for it.
+    pub(crate) stop: Shutdown,
     /// The input topic's.
     pub(crate) partitions: i32,
     pub(crate) topic_id: String,
@@ -124,8 +132,10 @@ impl Worker {
             world: Kafka::new(&config, &input, &metrics.snapshots)?,
             strategy: Current::new(loaded),
             reader: Reader::new(),
+            writer: Writer::new(),
             metrics,
             health: Arc::new(health),
+            stop: Shutdown::new(),
             partitions: input.partitions,
             topic_id: input.topic_id,
             config,
@@ -133,11 +143,20 @@ impl Worker {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Reads records with `reader`, which may know newer writers' schemas. Before [`Worker::run`].
+    /// Reads records with `reader`, which may know newer writers' schemas or a registry. Before [`Worker::run`].
     #[must_use]
     pub fn with_reader(mut self, reader: Reader) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.reader = reader;
+        }
+        self
+    }
+
+    /// Writes the tables' rows with `writer`, which may know their schemas' numbers in a registry. Before [`Worker::run`].
+    #[must_use]
+    pub fn with_writer(mut self, writer: Writer) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.writer = writer;
         }
         self
     }
@@ -152,16 +171,19 @@ impl Worker {
         Arc::clone(&self.shared.health)
     }
 
-    /// Runs the shards until `shutdown` is requested or one of them ends; then stops the others in order.
+    /// Runs the shards until `shutdown` is requested or one of them ends; then stops the others in order. To be called once.
+    ///
+    /// After `shutdown` it returns within 50 s, whatever the brokers do: a shard that waits for them gives up what it has not committed,
+    /// and the next start reads it again.
     ///
     /// # Errors
     /// The first shard's error.
     pub fn run(&self, shutdown: &Shutdown) -> Result<(), WorkerError> {
         // Another worker of the process may share `shutdown`: a shard that ends stops its own worker only.
-        let stop = Shutdown::new();
+        let stop = &self.shared.stop;
         let mut first = Ok(());
         std::thread::scope(|scope| {
-            let shards = (0..self.shared.config.shard_count()).map(|index| self.spawn(scope, index, &stop)).collect::<Vec<_>>();
+            let shards = (0..self.shared.config.shard_count()).map(|index| self.spawn(scope, index)).collect::<Vec<_>>();
             while !shutdown.is_requested() && shards.iter().flatten().any(|shard| !shard.is_finished()) && !stop.is_requested() {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
@@ -185,12 +207,11 @@ impl Worker {
         &self,
         scope: &'scope std::thread::Scope<'scope, '_>,
         index: usize,
-        stop: &Shutdown,
     ) -> std::io::Result<std::thread::ScopedJoinHandle<'scope, Result<(), WorkerError>>> {
-        let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+        let shared = Arc::clone(&self.shared);
         std::thread::Builder::new().name(self.shared.config.member(index)).spawn_scoped(scope, move || {
-            let _end = EndsAll(stop.clone());
-            shard::run(&shared, index, &stop)
+            let _end = EndsAll(shared.stop.clone());
+            shard::run(&shared, index)
         })
     }
 }

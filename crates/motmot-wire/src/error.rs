@@ -21,6 +21,33 @@ pub enum DecodeError {
         /// The fingerprint: CRC-64-AVRO of the schema's canonical form.
         fingerprint: u64,
     },
+    /// The value is in Confluent's framing, and there is no registry to ask.
+    #[error(
+        "the value is in Confluent's framing (schema {id}), and no schema registry is configured: set registry.url, and re-submit the record"
+    )]
+    NoRegistry {
+        /// The schema's number.
+        id: u32,
+    },
+    /// The registry has no schema of this number.
+    #[error(
+        "the schema registry has no schema {id}: register the producer's schema (or see that registry.url names the registry that \
+         the producer uses), and re-submit the record"
+    )]
+    UnknownId {
+        /// The schema's number.
+        id: u32,
+    },
+    /// The registry has the schema, and it is of no use.
+    #[error(
+        "schema {id} of the schema registry cannot be used: {source}; look at the producer, and re-submit the record when it is mended"
+    )]
+    UnusableSchema {
+        /// The schema's number.
+        id: u32,
+        /// What is wrong with it.
+        source: SchemaError,
+    },
     /// The bytes break off early, or do not follow the schema that they name.
     #[error("the {record} is truncated or damaged: {detail}; look at the producer, the record cannot be mended here")]
     Malformed {
@@ -65,20 +92,58 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// Every value of [`DecodeError::reason`], for a counter that starts with all of them at zero.
-    pub const REASONS: [&str; 7] =
-        ["not_avro", "unknown_schema", "malformed", "unusable_value", "trailing_bytes", "not_a_touchpoint", "invalid"];
+    pub const REASONS: [&str; 9] = [
+        "not_avro",
+        "no_registry",
+        "unknown_schema",
+        "unusable_schema",
+        "malformed",
+        "unusable_value",
+        "trailing_bytes",
+        "not_a_touchpoint",
+        "invalid",
+    ];
 
     /// The reason in one word: a label value, and the dead letter's `motmot.dead.reason`.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::NotAvro { .. } => "not_avro",
-            Self::UnknownSchema { .. } => "unknown_schema",
+            Self::NoRegistry { .. } => "no_registry",
+            Self::UnknownSchema { .. } | Self::UnknownId { .. } => "unknown_schema",
+            Self::UnusableSchema { .. } => "unusable_schema",
             Self::Malformed { .. } => "malformed",
             Self::UnusableValue { .. } => "unusable_value",
             Self::TrailingBytes { .. } => "trailing_bytes",
             Self::WrongRecord { .. } => "not_a_touchpoint", // the input topic is where reasons are counted
             Self::Invalid(_) => "invalid",
         }
+    }
+}
+
+/// Why a value was not read. The two are kept apart by type: what is dead is given up, what is not known yet must be waited for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It is a dead letter.
+    #[error(transparent)]
+    Dead(#[from] DecodeError),
+    /// Its schema is not known yet.
+    #[error(transparent)]
+    NotYet(#[from] NotYet),
+}
+
+/// The schema that a value names has not been had from the registry: nobody knows yet what the value is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("schema {id} cannot be had from the schema registry: {detail}")]
+pub struct NotYet {
+    /// The schema's number.
+    pub id: u32,
+    /// What keeps the registry from answering.
+    pub detail: String,
+}
+
+impl From<Invalid> for ReadError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Dead(invalid.into())
     }
 }
 
@@ -106,6 +171,12 @@ pub enum SchemaError {
     NotOurs {
         /// The schema's name, or its type.
         name: String,
+    },
+    /// It is no whole schema: parts of it lie elsewhere in the registry.
+    #[error("it refers to other schemas of the registry ({names}), which motmot does not follow: register it as one schema")]
+    HasReferences {
+        /// The references' names.
+        names: String,
     },
     /// Its records cannot be read as what this version knows.
     #[error("what is written with this schema of {record} cannot be read by this version: {detail}")]

@@ -12,25 +12,29 @@ use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 
 use crate::datum::{NotQuick, Quick};
-use crate::error::{DecodeError, SchemaError};
+use crate::error::{DecodeError, NotYet, ReadError, SchemaError};
+use crate::registry::{Held, Numbered, SchemaSource};
 use crate::schema::{RecordType, WriterSchema, known};
 
 /// Avro's marker of a single object; the writer's fingerprint follows it, little-endian.
 pub(crate) const MARKER: [u8; 2] = [0xC3, 0x01];
+/// Confluent's marker; the schema's number in the registry follows it, big-endian.
+pub(crate) const CONFLUENT_MARKER: u8 = 0;
 
-/// Reads records that carry the fingerprint of their writer's schema.
+/// Reads records that carry the fingerprint of their writer's schema, or its number in a registry.
 ///
 /// What it returns borrows from the value; nothing is allocated but the lists that a record has.
 ///
 /// ```
-/// let reader = motmot_wire::Reader::new();
-/// let error = reader.touchpoint(b"{\"event_id\": 1}").unwrap_err();
-/// assert_eq!(error.reason(), "not_avro");
+/// use motmot_wire::{ReadError, Reader};
+/// let error = Reader::new().touchpoint(b"{\"event_id\": 1}").unwrap_err();
+/// assert!(matches!(error, ReadError::Dead(dead) if dead.reason() == "not_avro"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Reader {
     /// A handful at most: a scan that compares one number each beats a hash.
     writers: Vec<Arc<WriterSchema>>,
+    numbered: Option<Numbered>,
 }
 
 impl Default for Reader {
@@ -42,7 +46,7 @@ impl Default for Reader {
 impl Reader {
     /// Knows what this version and those before it have written.
     pub fn new() -> Self {
-        Self { writers: known() }
+        Self { writers: known(), numbered: None }
     }
 
     /// Knows one more writer's schema: a newer one, by configuration.
@@ -57,12 +61,19 @@ impl Reader {
         Ok(self)
     }
 
+    /// Reads Confluent's framing too, with the schemas of a registry.
+    #[must_use]
+    pub fn with_registry(mut self, source: Arc<dyn SchemaSource>) -> Self {
+        self.numbered = Some(Numbered::new(source));
+        self
+    }
+
     /// Decodes and validates a touchpoint.
     ///
     /// # Errors
-    /// Whatever makes the value a dead letter.
+    /// Whatever makes the value a dead letter; or that its schema is not known yet.
     #[inline]
-    pub fn touchpoint<'a>(&self, value: &'a [u8]) -> Result<Touchpoint<'a>, DecodeError> {
+    pub fn touchpoint<'a>(&self, value: &'a [u8]) -> Result<Touchpoint<'a>, ReadError> {
         let touchpoint: Touchpoint<'a> = self.record(value, RecordType::Touchpoint)?;
         touchpoint.validate()?;
         Ok(touchpoint)
@@ -72,7 +83,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the value is none.
-    pub fn moment<'a>(&self, value: &'a [u8]) -> Result<Moment<'a>, DecodeError> {
+    pub fn moment<'a>(&self, value: &'a [u8]) -> Result<Moment<'a>, ReadError> {
         self.record(value, RecordType::Moment)
     }
 
@@ -80,38 +91,50 @@ impl Reader {
     ///
     /// # Errors
     /// When the value is none.
-    pub fn cycle<'a>(&self, value: &'a [u8]) -> Result<CycleRecord<'a>, DecodeError> {
+    pub fn cycle<'a>(&self, value: &'a [u8]) -> Result<CycleRecord<'a>, ReadError> {
         self.record(value, RecordType::Cycle)
     }
 
-    /// Takes the framing off: what the value is, and its bytes without marker and fingerprint, as [`crate::Digest`] has them.
+    /// Whether a record that was *not yet* to be read can be read by now: as a record or as a dead letter.
+    pub fn is_settled(&self, not_yet: &NotYet) -> bool {
+        self.numbered.as_ref().is_none_or(|numbered| !matches!(numbered.schema(not_yet.id), Err(ReadError::NotYet(_))))
+    }
+
+    /// Takes the framing off, whichever it is: what the value is, and the bare record, as [`crate::Digest`] has it.
     ///
     /// # Errors
     /// When there is no framing, or the writer's schema is not known.
-    pub fn datum<'a>(&self, value: &'a [u8]) -> Result<(RecordType, &'a [u8]), DecodeError> {
+    pub fn datum<'a>(&self, value: &'a [u8]) -> Result<(RecordType, &'a [u8]), ReadError> {
         let (writer, datum) = self.open(value)?;
         Ok((writer.record(), datum))
     }
 
-    fn record<'a, T: Deserialize<'a>>(&self, value: &'a [u8], wanted: RecordType) -> Result<T, DecodeError> {
+    fn record<'a, T: Deserialize<'a>>(&self, value: &'a [u8], wanted: RecordType) -> Result<T, ReadError> {
         let (writer, datum) = self.open(value)?;
         if writer.record() != wanted {
-            return Err(DecodeError::WrongRecord { found: writer.record(), wanted });
+            return Err(DecodeError::WrongRecord { found: writer.record(), wanted }.into());
         }
         let mut rest = datum;
-        let record = take(writer, &mut rest, |datum| T::deserialize(datum))?;
-        if rest.is_empty() { Ok(record) } else { Err(DecodeError::TrailingBytes { record: wanted, count: rest.len() }) }
+        let record = take(&writer, &mut rest, |datum| T::deserialize(datum))?;
+        if rest.is_empty() { Ok(record) } else { Err(DecodeError::TrailingBytes { record: wanted, count: rest.len() }.into()) }
     }
 
     #[inline]
-    fn open<'a>(&self, value: &'a [u8]) -> Result<(&WriterSchema, &'a [u8]), DecodeError> {
+    fn open<'a>(&self, value: &'a [u8]) -> Result<(Held<'_>, &'a [u8]), ReadError> {
+        if let Some((&CONFLUENT_MARKER, rest)) = value.split_first()
+            && let Some((id, datum)) = rest.split_first_chunk()
+        {
+            let id = u32::from_be_bytes(*id);
+            let numbered = self.numbered.as_ref().ok_or(DecodeError::NoRegistry { id })?;
+            return Ok((numbered.schema(id)?, datum));
+        }
         let framing = value.split_first_chunk().and_then(|(marker, rest)| Some((marker, rest.split_first_chunk()?)));
         let Some((&MARKER, (fingerprint, datum))) = framing else {
-            return Err(DecodeError::NotAvro { found: looks_like(value) });
+            return Err(DecodeError::NotAvro { found: looks_like(value) }.into());
         };
         let fingerprint = u64::from_le_bytes(*fingerprint);
         let writer = self.writers.iter().find(|writer| writer.has(fingerprint));
-        Ok((writer.ok_or(DecodeError::UnknownSchema { fingerprint })?, datum))
+        Ok((Held::Kept(writer.ok_or(DecodeError::UnknownSchema { fingerprint })?), datum))
     }
 }
 
@@ -178,9 +201,8 @@ fn rest<'a>(mut state: DeserializerState<'_, SliceRead<'a>>, bytes: &'a [u8]) ->
 fn looks_like(value: &[u8]) -> String {
     match value {
         [] => "it is empty".to_owned(),
-        [0, _, _, _, _, ..] => "it looks like Confluent's framing, which this version does not read".to_owned(),
         [b'{' | b'[', ..] => "it looks like JSON".to_owned(),
-        [0xC3, 0x01, ..] => format!("it breaks off after {} bytes, within the framing", value.len()),
+        [0xC3, 0x01, ..] | [CONFLUENT_MARKER, ..] => format!("it breaks off after {} bytes, within the framing", value.len()),
         _ => format!("it begins with {}", value.iter().take(4).map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")),
     }
 }

@@ -5,15 +5,21 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::config::Config;
 
-/// The filter of `log.level`. Libraries below motmot speak from `warn` on only, unless they are named.
+/// What the schema registry's client is made of: at `trace` it logs each request to the byte, its password or token included.
+const SPILLS: &str = "ureq_proto";
+
+/// The filter of `log.level`. Libraries below motmot speak from `warn` on only, unless they are named; one that spills secrets never does.
 pub(crate) fn filter(level: &str) -> Result<EnvFilter, Invalid> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     // EnvFilter takes an unknown word for a module's name: a misspelt level would silence everything.
     if !level.contains('=') && !level.split(',').all(|word| LEVELS.contains(&word.trim().to_lowercase().as_str())) {
         return Err(Invalid::Level);
     }
-    let quiet = "librdkafka=warn,rdkafka=warn,hyper=warn,h2=warn";
-    EnvFilter::builder().parse(format!("{quiet},{level}")).map_err(Invalid::Directive)
+    if level.contains(SPILLS) {
+        return Err(Invalid::Spills);
+    }
+    let quiet = "librdkafka=warn,rdkafka=warn,hyper=warn,h2=warn,ureq=warn";
+    EnvFilter::builder().parse(format!("{quiet},{level},{SPILLS}=off")).map_err(Invalid::Directive)
 }
 
 /// What is wrong with a filter.
@@ -22,6 +28,9 @@ pub(crate) enum Invalid {
     /// Not a level.
     #[error("this is no level")]
     Level,
+    /// A module that shows secrets.
+    #[error("{SPILLS} cannot be logged: it would show passwords and tokens; leave it out")]
+    Spills,
     /// What the filter's own parser says.
     #[error(transparent)]
     Directive(ParseError),
@@ -48,6 +57,7 @@ mod tests {
     #[test]
     fn a_misspelt_level_is_an_error() {
         assert!(filter("info").is_ok() && filter("DEBUG").is_ok() && filter("info,motmot_stream=debug").is_ok());
+        assert!(filter("ureq_proto::util=trace").is_err_and(|error| error.to_string().contains("passwords")));
         assert!(filter("inof").is_err() && filter("").is_err() && filter("motmot_stream=loud").is_err());
     }
 }

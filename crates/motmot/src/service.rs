@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 use motmot_core::Strategy;
 use motmot_desk::{Desk, DeskConfig, DeskHandle, Transition};
 use motmot_stream::{Shutdown, StrategySwitch, Worker, WorkerConfig, WorkerError};
-use motmot_wire::Reader;
+use motmot_wire::{Reader, Writer};
 use prometheus::{IntCounter, IntGaugeVec, Opts, Registry};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -104,6 +104,11 @@ impl Service {
         Ok(Self { role, registry, shutdown: Shutdown::new(), info, worker: None, desk: None, watch: None })
     }
 
+    /// Where its metrics are.
+    pub(crate) fn metrics(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Takes other strategies over while it runs.
     pub(crate) fn watch_strategy(&mut self, watch: Watch) {
         self.watch = Some(watch);
@@ -116,6 +121,7 @@ impl Service {
         strategy: Arc<Strategy>,
         text: String,
         reader: Reader,
+        writer: Writer,
     ) -> anyhow::Result<()> {
         tracing::info!(
             instance = config.instance,
@@ -123,7 +129,7 @@ impl Service {
             brokers = config.kafka.brokers,
             "the worker starts"
         );
-        let worker = Worker::new(config, strategy, text, &self.registry)?.with_reader(reader);
+        let worker = Worker::new(config, strategy, text, &self.registry)?.with_reader(reader).with_writer(writer);
         let (health, switch) = (worker.health(), worker.strategy_switch());
         let (sender, ended) = oneshot::channel();
         let shutdown = self.shutdown.clone();
@@ -139,10 +145,11 @@ impl Service {
         &mut self,
         config: DeskConfig,
         strategy: Arc<Strategy>,
+        reader: Reader,
         observer: impl FnMut(&Transition<'_>) + Send + 'static,
     ) -> anyhow::Result<()> {
         tracing::info!(topic = config.topic, brokers = config.brokers, "the desk starts");
-        self.desk = Some(Arc::new(Desk::start_with(config, strategy, &self.registry, observer)?));
+        self.desk = Some(Arc::new(Desk::start_with(config, strategy, reader, &self.registry, observer)?));
         Ok(())
     }
 

@@ -40,7 +40,7 @@ impl StrategySource {
                 Usage("strategy.source is topic: set strategy.name to the name in the strategy's first line".to_owned()).into()
             );
         }
-        Ok(Self::Topic { kafka: clients::kafka(config), topic: clients::topics(config).strategies, name })
+        Ok(Self::Topic { kafka: clients::kafka(config)?, topic: clients::topics(config).strategies, name })
     }
 
     /// The strategy to begin with, and what hears of the next ones.

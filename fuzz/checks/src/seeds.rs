@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::borrowed::manifest::{FORMAT, FileEntry, Manifest, Name};
 use crate::joined;
 use crate::rows::Entries;
+use crate::wire::numbered;
 
 pub(crate) const STRATEGY: &str = include_str!("../../../examples/bank-telephone/strategy.yaml");
 const NOON: Timestamp = Timestamp::from_millis(1_764_000_000_000);
@@ -93,6 +94,7 @@ fn touchpoint_seeds(seeds: &mut Seeds) -> Done {
         seeds.add("stored_touchpoint", number, stored);
         seeds.add("record", format!("touchpoint-{number}"), [&[0], datum(&value)].concat());
         seeds.add("writer_schema", number, joined(without_docs(RecordType::Touchpoint.json())?.as_bytes(), datum(&value)));
+        seeds.add("record", format!("confluent-{number}"), numbered(0, datum(&value)));
         seeds.add("record", format!("framed-{number}"), value);
         write_json_line(&Arrived { touchpoint, arrived_at: Some(NOON) }, &mut line)?;
         seeds.add("json_line", number, line);
@@ -189,6 +191,7 @@ fn engine_seeds(seeds: &mut Seeds) -> Done {
     for (kind, rows) in [(1_u8, &told.moments), (2, &told.cycles)] {
         for (number, row) in rows.iter().enumerate().take(6) {
             seeds.add("record", format!("row-{kind}-{number}"), [&[kind], datum(row)].concat());
+            seeds.add("record", format!("row-{kind}-{number}-confluent"), numbered(kind.into(), datum(row)));
         }
     }
     Ok(())

@@ -1,9 +1,11 @@
 //! Records of topics and files of touchpoints.
 
+use std::sync::{Arc, LazyLock};
+
 use motmot_wire::file::{Blocks, Codec, FileError, FileWriter};
 use motmot_wire::json::{LineError, parse_json_line, write_json_line};
 use motmot_wire::schema::WriterSchema;
-use motmot_wire::{Arrived, DecodeError, Reader, RecordType, Writer};
+use motmot_wire::{Arrived, DecodeError, NotYet, ReadError, Reader, RecordType, SchemaSource, Writer};
 
 use crate::halves;
 use crate::memory::Allowance;
@@ -13,26 +15,47 @@ const TOUCHPOINT: Allowance = Allowance { a_byte: 16, base: 64 << 10 };
 /// The lists of a cycle's row are those of a cycle: an entry of two bytes is read as one of a hundred, in a list that doubles.
 const ROW: Allowance = Allowance { a_byte: 256, base: 64 << 10 };
 
-/// The record types that are read, by the byte that stands for them in an input of [`record`].
+/// The record types that are read, by their number in the registry of [`record`]; of an input of its own it is also the first byte.
 pub(crate) const READ: [RecordType; 3] = [RecordType::Touchpoint, RecordType::Moment, RecordType::Cycle];
+/// The number of a schema that the registry does not give.
+const NOT_YET: u32 = 3;
+
+#[derive(Debug)]
+struct Registry;
+
+impl SchemaSource for Registry {
+    fn schema(&self, id: u32) -> Result<Arc<WriterSchema>, ReadError> {
+        match READ.get(usize::try_from(id).unwrap_or(usize::MAX)) {
+            Some(record) => Ok(Arc::clone(record.current())),
+            None if id == NOT_YET => Err(NotYet { id, detail: "it sleeps".to_owned() }.into()),
+            None => Err(DecodeError::UnknownId { id }.into()),
+        }
+    }
+}
 
 /// A bare record within the framing of a single object.
 pub(crate) fn framed(fingerprint: u64, datum: &[u8]) -> Vec<u8> {
     [&[0xC3, 0x01], fingerprint.to_le_bytes().as_slice(), datum].concat()
 }
 
-/// A record of a topic: the bytes as they are, and behind the framing of each type of record, which the first byte chooses.
+/// A bare record within Confluent's framing.
+pub(crate) fn numbered(id: u32, datum: &[u8]) -> Vec<u8> {
+    [&[0], id.to_be_bytes().as_slice(), datum].concat()
+}
+
+/// A record of a topic: the bytes as they are, in whichever framing, and behind the framing of each type of record, which the first byte
+/// chooses.
 pub fn record(bytes: &[u8]) -> bool {
-    let reader = Reader::new();
-    let is_record = any_record(&reader, bytes);
+    static READER: LazyLock<Reader> = LazyLock::new(|| Reader::new().with_registry(Arc::new(Registry)));
+    let is_record = any_record(&READER, bytes);
     let Some((kind, datum)) = bytes.split_first() else { return is_record };
     let Some(kind) = READ.get(usize::from(*kind)) else { return is_record };
-    any_record(&reader, &framed(kind.current().fingerprint(), datum)) || is_record
+    any_record(&READER, &framed(kind.current().fingerprint(), datum)) || is_record
 }
 
 /// Reads a value as each type of record; what is read is written, and read again.
 fn any_record(reader: &Reader, value: &[u8]) -> bool {
-    let writer = Writer::new();
+    let writer = if value.starts_with(&[0]) { numbered_writer() } else { Writer::new() };
     let is_open = reader.datum(value).is_ok();
     let (mut again, mut twice) = (Vec::new(), Vec::new());
     let touchpoint = TOUCHPOINT.hold(value.len(), || told(reader.touchpoint(value)));
@@ -57,13 +80,25 @@ fn any_record(reader: &Reader, value: &[u8]) -> bool {
         assert!(writer.cycle(&read, &mut twice).is_ok() && again == twice, "{cycle:?}");
     }
     let is_read = touchpoint.is_some() || moment.is_some() || cycle.is_some();
-    assert!(is_open || !is_read);
+    assert!(is_open || !is_read, "read, and its framing is none: {value:02x?}");
     is_read
 }
 
+/// Writes each type of record with its number in the registry.
+fn numbered_writer() -> Writer {
+    READ.into_iter().zip(0..).fold(Writer::new(), |writer, (record, id)| writer.with_schema_id(record, id))
+}
+
 /// What was read; or none, after the refusal was told as a dead letter tells it.
-fn told<T>(read: Result<T, DecodeError>) -> Option<T> {
-    read.map_err(|refused| assert!(!refused.to_string().is_empty() && !refused.reason().is_empty())).ok()
+fn told<T>(read: Result<T, ReadError>) -> Option<T> {
+    match read {
+        Ok(value) => return Some(value),
+        Err(ReadError::NotYet(not_yet)) => assert_eq!(not_yet.id, NOT_YET),
+        Err(ReadError::Dead(dead)) => {
+            assert!(DecodeError::REASONS.contains(&dead.reason()) && !dead.to_string().is_empty(), "{dead}");
+        }
+    }
+    None
 }
 
 /// A writer's schema, and behind it a record that claims to be of that schema.

@@ -16,13 +16,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use motmot_core::time::Timestamp;
-use motmot_wire::Reader;
+use motmot_wire::{NotYet, ReadError, Reader};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
 use crate::config::DeskConfig;
 use crate::desk::{State, warn_of_many};
-use crate::error::{DeskError, Trouble};
+use crate::error::{DeskError, Trouble, refused};
 use crate::labels::Cells;
 use crate::metrics::{Metrics, Unreadable, seconds_of_millis};
 use crate::recent::Recent;
@@ -55,12 +55,13 @@ impl Follower {
         cells: Arc<Cells>,
         metrics: Metrics,
         state: Arc<State>,
+        reader: Reader,
         observer: Observer,
     ) -> Result<Self, DeskError> {
         // Made once here, so that a property that librdkafka refuses is an error of the start and no trouble to wait for.
-        drop(session::consumer(&config).map_err(DeskError::Consumer)?);
+        drop(session::consumer(&config).map_err(|e| DeskError::Consumer(refused(&e)))?);
         let table = Table::new(Arc::clone(&cells));
-        Ok(Self { config, cells, metrics, state, observer, reader: Reader::new(), table, known: Recent::new(REMEMBERED) })
+        Ok(Self { config, cells, metrics, state, observer, reader, table, known: Recent::new(REMEMBERED) })
     }
 
     /// Until it is told to stop.
@@ -78,9 +79,13 @@ impl Follower {
         self.state.set_trouble(None);
     }
 
-    /// Tells what is wrong: always to the counter, to the log when it is news.
+    /// Tells what is wrong with Kafka: always to the counter, to the log when it is news.
     fn note(&self, trouble: Trouble) {
         self.metrics.errors.inc();
+        self.tell(trouble);
+    }
+
+    fn tell(&self, trouble: Trouble) {
         let words = trouble.to_string();
         if self.state.set_trouble(Some(trouble)) {
             tracing::warn!("{words}");
@@ -114,23 +119,28 @@ impl Follower {
     }
 
     /// Takes one record in; `catching_up`: it was told before this session began.
-    fn record(&mut self, message: &BorrowedMessage<'_>, catching_up: bool) {
+    ///
+    /// # Errors
+    /// When its schema is not known yet; nothing was done then.
+    fn record(&mut self, message: &BorrowedMessage<'_>, catching_up: bool) -> Result<(), NotYet> {
+        let read = match message.payload().map(|value| self.reader.moment(value)) {
+            Some(Err(ReadError::NotYet(not_yet))) => return Err(not_yet),
+            Some(Err(ReadError::Dead(dead))) => Some(Err(dead)),
+            Some(Ok(moment)) => Some(Ok(moment)),
+            None => None,
+        };
         self.metrics.records.inc();
         if let Some(millis) = message.timestamp().to_millis() {
             self.metrics.last_record.set(self.metrics.last_record.get().max(seconds_of_millis(millis)));
         }
         let Some(key) = message.key() else {
-            return self.unreadable(
-                message,
-                Unreadable::NO_KEY,
-                &"it has no key: something else than motmot writes to this topic",
-            );
+            let words = "it has no key: something else than motmot writes to this topic";
+            self.unreadable(message, Unreadable::NO_KEY, &words);
+            return Ok(());
         };
-        let Some(value) = message.payload() else {
-            return self.table.delete(key);
-        };
-        match self.reader.moment(value) {
-            Ok(moment) => {
+        match read {
+            None => self.table.delete(key),
+            Some(Ok(moment)) => {
                 let step = self.table.put(key, &moment, &mut self.known);
                 if step.change == Change::Retracted && !catching_up {
                     self.metrics.retracted.inc();
@@ -144,8 +154,9 @@ impl Follower {
                 }
                 (self.observer)(&Transition { change: step.change, moment: &moment, catching_up });
             }
-            Err(error) => self.unreadable(message, Unreadable::from(&error), &error),
+            Some(Err(dead)) => self.unreadable(message, Unreadable::from(&dead), &dead),
         }
+        Ok(())
     }
 
     /// Whether a moment came about so long ago that a rate of now would be wrong to have it.

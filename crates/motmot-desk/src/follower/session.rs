@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use motmot_wire::NotYet;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log::Logging;
 use super::progress::Progress;
-use super::{Follower, NAP};
+use super::{Follower, NAP, RETRY};
 use crate::config::DeskConfig;
 use crate::error::Trouble;
 use crate::metrics::seconds_of;
@@ -121,7 +122,12 @@ impl Follower {
                 None => break,
                 Some(Ok(message)) => {
                     let before = session.rebuilding && session.progress.is_before_aim(message.partition(), message.offset());
-                    self.record(&message, before);
+                    while let Err(not_yet) = self.record(&message, before) {
+                        self.await_schema(session, &message, &not_yet);
+                        if self.state.stopping() || self.state.has_strategy() {
+                            return Ok(()); // either ends the session
+                        }
+                    }
                     session.progress.read(message.partition(), message.offset());
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => session.progress.ended(partition),
@@ -132,6 +138,16 @@ impl Follower {
         self.metrics.lag.set(session.progress.lag());
         self.metrics.partitions.set(i64::try_from(session.progress.count()).unwrap_or(i64::MAX));
         Ok(())
+    }
+
+    /// Waits a while for the schema of a record: nobody knows what it is, and a page may hang on it.
+    fn await_schema(&mut self, session: &Session, message: &BorrowedMessage<'_>, not_yet: &NotYet) {
+        let (partition, offset) = (message.partition(), message.offset());
+        self.tell(Trouble::NoSchema { topic: session.topic.clone(), partition, offset, detail: not_yet.to_string() });
+        if !session.held {
+            self.publish(); // what came before it must not wait with it
+        }
+        self.wait(RETRY);
     }
 
     /// Which errors end the session, and which only want patience. Whether the brokers are there, the probe finds out.

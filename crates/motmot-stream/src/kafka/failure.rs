@@ -4,10 +4,20 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::port::{Answer, Failure};
 
+/// As librdkafka says it: a transaction's error has no code for what became of one of its records.
+const TOO_LARGE: &str = "Message size too large";
+
 /// Reads a transactional error's own word on what to do.
 pub(super) fn transactional(error: &KafkaError) -> Failure {
+    let mut detail = error.to_string();
+    // The same record would be refused again, for ever.
+    if detail.contains(TOO_LARGE) {
+        detail.push_str(". An output topic takes less than it did when the worker started: raise its max.message.bytes; `motmot topics` names it");
+        return Failure { answer: Answer::Give, detail };
+    }
     let answer = match error {
-        KafkaError::Transaction(e) if e.is_fatal() => Answer::Give,
+        KafkaError::Transaction(e) if e.code() == RDKafkaErrorCode::Fenced => Answer::Give,
+        KafkaError::Transaction(e) if e.is_fatal() => Answer::Renew,
         KafkaError::Transaction(e) if e.txn_requires_abort() => Answer::Abort,
         KafkaError::Transaction(e) if e.is_retriable() => Answer::Retry,
         KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut) => Answer::Retry,
@@ -15,11 +25,11 @@ pub(super) fn transactional(error: &KafkaError) -> Failure {
         KafkaError::MessageProduction(code) if *code != RDKafkaErrorCode::Fatal => Answer::Abort,
         _ => Answer::Give,
     };
-    Failure { answer, detail: error.to_string() }
+    Failure { answer, detail }
 }
 
 /// Whether a question may be asked again: a coordinator or a leader moves, or a transaction's offsets are not decided yet.
-pub(super) fn passing(error: &KafkaError) -> Failure {
+pub(crate) fn passing(error: &KafkaError) -> Failure {
     use RDKafkaErrorCode as Code;
     let passes = matches!(
         error.rdkafka_error_code(),

@@ -8,16 +8,19 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::errand::Last;
 use super::failure::passing;
 use super::list_of;
 use super::rebalance::Rebalances;
-use crate::client::{self, REQUEST_TIMEOUT};
+use crate::client;
 use crate::config::WorkerConfig;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::native::{self, BatchQueue};
 use crate::port::{Failure, Group, Rebalance, Record, RecordError};
 
+/// How long a seek may take: the client does it by itself, no broker has a part in it.
+const SEEKING: Duration = Duration::from_secs(5);
 /// Records a batch.
 const BATCH: usize = 2_000;
 
@@ -28,11 +31,15 @@ pub(crate) struct KafkaGroup {
     member: String,
     topic: String,
     topic_c: CString,
+    /// The assignment was lost, and something was read anew since: that clears librdkafka's own mark, before the member has heard of it.
+    was_lost: bool,
+    /// Dropped last: closing waits for the group, and may wait without end.
+    _last: Last<Arc<BaseConsumer<Rebalances>>>,
 }
 
 /// What the group's coordinator judges a commit by.
 pub(crate) struct KafkaMembership {
-    pub(super) metadata: ConsumerGroupMetadata,
+    pub(super) metadata: Arc<ConsumerGroupMetadata>,
     /// −1: none.
     generation: i32,
 }
@@ -40,16 +47,16 @@ pub(crate) struct KafkaMembership {
 impl KafkaGroup {
     pub(super) fn join(config: &WorkerConfig, member: &str) -> Result<Self, WorkerError> {
         let topic = config.topics.touchpoints.clone();
-        let consumer: BaseConsumer<Rebalances> = client::consumer(config, member)
-            .create_with_context(Rebalances::new(member, &topic))
-            .map_err(WorkerError::ClientConfig)?;
+        let consumer: BaseConsumer<Rebalances> =
+            client::consumer(config, member).create_with_context(Rebalances::new(member)).map_err(WorkerError::ClientConfig)?;
         let consumer = Arc::new(consumer);
         let failed = |doing, detail: String| WorkerError::Kafka { member: member.to_owned(), doing, detail };
         let topic_c = CString::new(topic.as_str()).map_err(|e| failed("reading the input topic's name", e.to_string()))?;
         let queue =
             BatchQueue::new(Arc::clone(&consumer), BATCH).ok_or_else(|| failed("making a queue", "no memory".to_owned()))?;
         consumer.subscribe(&[&topic]).map_err(|e| failed("subscribing to the input topic", e.to_string()))?;
-        Ok(Self { queue, consumer, member: member.to_owned(), topic, topic_c })
+        let last = Last::new(format!("{member} consumer"), Arc::clone(&consumer));
+        Ok(Self { queue, consumer, member: member.to_owned(), topic, topic_c, was_lost: false, _last: last })
     }
 }
 
@@ -62,7 +69,7 @@ impl Group for KafkaGroup {
             // Forwarding sends every record to the queue. If one ever came here it would be missing there: read it again.
             Some(Ok(_)) => return Err(Interrupt::Aborted("a record came beside its queue".to_owned())),
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                let detail = format!("{code}: another member has this name, or the group expelled it");
+                let detail = format!("{code}: the group gave this member's name to another, or to none");
                 let member = self.member.clone();
                 return Err(Interrupt::End(WorkerError::Fatal { member, doing: "reading the topic", detail }));
             }
@@ -72,7 +79,11 @@ impl Group for KafkaGroup {
     }
 
     fn next_rebalance(&mut self) -> Option<Rebalance> {
-        self.consumer.context().next()
+        let next = self.consumer.context().next();
+        if matches!(next, Some(Rebalance::Assigned(_))) {
+            self.was_lost = false; // what was lost has been revoked before
+        }
+        next
     }
 
     fn put_back(&mut self, rebalance: Rebalance) {
@@ -80,10 +91,11 @@ impl Group for KafkaGroup {
     }
 
     fn is_lost(&self) -> bool {
-        self.consumer.assignment_lost()
+        self.was_lost || self.consumer.assignment_lost()
     }
 
     fn assign(&mut self, from: &[(i32, i64)]) -> Result<(), Failure> {
+        self.was_lost = self.is_lost();
         let mut offsets = TopicPartitionList::with_capacity(from.len());
         for &(number, offset) in from {
             self.queue.forward(&self.topic, number);
@@ -93,8 +105,21 @@ impl Group for KafkaGroup {
     }
 
     fn unassign(&mut self, numbers: &[i32]) -> Result<(), Failure> {
+        self.was_lost = self.is_lost();
         let list = list_of(&self.topic, numbers, Offset::Invalid).map_err(|e| passing(&e))?;
         self.consumer.incremental_unassign(&list).map_err(|e| passing(&e))
+    }
+
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
+        let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
+        // In this order: a pause notes the position behind the last record that was given, unless a seek has made the client forget it.
+        self.consumer.seek(&self.topic, number, Offset::Offset(offset), SEEKING).map_err(|e| passing(&e))?;
+        self.consumer.pause(&list).map_err(|e| passing(&e))
+    }
+
+    fn resume(&mut self, number: i32) -> Result<(), Failure> {
+        let list = list_of(&self.topic, &[number], Offset::Invalid).map_err(|e| passing(&e))?;
+        self.consumer.resume(&list).map_err(|e| passing(&e))
     }
 
     fn discard_fetched(&mut self) -> Result<(), Interrupt> {
@@ -119,9 +144,9 @@ impl Group for KafkaGroup {
         native::high_watermark(self.consumer.client(), &self.topic_c, number)
     }
 
-    fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
+    fn committed(&self, numbers: &[i32], patience: Duration) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
         let list = list_of(&self.topic, numbers, Offset::Invalid).map_err(|e| passing(&e))?;
-        let committed = self.consumer.committed_offsets(list, REQUEST_TIMEOUT).map_err(|e| passing(&e))?;
+        let committed = self.consumer.committed_offsets(list, patience).map_err(|e| passing(&e))?;
         let mut offsets = Vec::with_capacity(numbers.len());
         for (entry, element) in committed.elements().iter().enumerate() {
             element.error().map_err(|e| passing(&e))?;
@@ -138,14 +163,14 @@ impl Group for KafkaGroup {
         let before = native::generation(self.consumer.client());
         let metadata = self.consumer.group_metadata()?;
         let generation = native::generation(self.consumer.client()).min(before);
-        Some(KafkaMembership { metadata, generation })
+        Some(KafkaMembership { metadata: Arc::new(metadata), generation })
     }
 
     fn is_member(membership: &KafkaMembership) -> bool {
         membership.generation >= 0
     }
 
-    fn close(&mut self) {
+    fn close(self) {
         self.consumer.context().close(&self.consumer);
     }
 }

@@ -1,5 +1,6 @@
 //! The port to the real world: librdkafka, RocksDB and the system's clocks.
 
+mod errand;
 mod failure;
 mod group;
 mod producer;
@@ -7,14 +8,14 @@ mod rebalance;
 mod snapshots;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use motmot_core::Timestamp;
 use motmot_snapshot::{Agent, Owner};
 use motmot_store::{Resources, RocksDb, Store, StoreError, folder};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client;
@@ -25,7 +26,8 @@ use crate::port::{Failure, World};
 use crate::strategies::Contents;
 use crate::topics::Input;
 
-use failure::passing;
+use errand::Last;
+pub(crate) use failure::passing;
 use snapshots::ObjectSnapshots;
 
 /// What the shards of a worker share of the real world.
@@ -34,7 +36,7 @@ pub(crate) struct Kafka {
     resources: Resources,
     /// Asks for the log's ends. A broker answers a connection's requests one after another, and behind a consumer's waiting fetch a
     /// question takes half a second: this client never fetches. It sees the log's own end, open transactions of producers included.
-    asker: BaseConsumer,
+    asker: Mutex<Asker>,
     /// The largest record that the producer must be able to send on.
     max_message_bytes: usize,
     topic_id: String,
@@ -46,11 +48,10 @@ pub(crate) struct Kafka {
 
 impl Kafka {
     pub(crate) fn new(config: &WorkerConfig, input: &Input, metrics: &SnapshotMetrics) -> Result<Self, WorkerError> {
-        let asker = client::base(&config.kafka, "motmot-worker").set("isolation.level", "read_uncommitted").create();
         Ok(Self {
             config: config.clone(),
             resources: Resources::new(config.block_cache_bytes, config.write_buffer_bytes),
-            asker: asker.map_err(WorkerError::ClientConfig)?,
+            asker: Mutex::new(Asker { client: asker(config).map_err(WorkerError::ClientConfig)?, unheard_since: None }),
             max_message_bytes: input.max_message_bytes,
             topic_id: input.topic_id.clone(),
             snapshots: agent(config, input, metrics)?,
@@ -66,7 +67,10 @@ impl Kafka {
     /// Asks the brokers for the first or the last offset of partitions, all in one request a broker.
     fn ask(&self, numbers: &[i32], which: Offset, patience: Duration) -> Result<Vec<(i32, i64)>, Failure> {
         let list = list_of(&self.config.topics.touchpoints, numbers, which).map_err(|e| passing(&e))?;
-        let found = self.asker.offsets_for_times(list, patience).map_err(|e| passing(&e))?;
+        let asker = Arc::clone(&self.asker().client);
+        let found = asker.offsets_for_times(list, patience).inspect_err(|_| self.replace_asker());
+        let found = found.map_err(|e| passing(&e))?;
+        self.asker().unheard_since = None;
         let mut offsets = Vec::with_capacity(numbers.len());
         for element in found.elements() {
             element.error().map_err(|e| passing(&e))?;
@@ -75,6 +79,47 @@ impl Kafka {
             }
         }
         Ok(offsets)
+    }
+}
+
+/// The client that asks, which all shards share.
+struct Asker {
+    client: Arc<BaseConsumer>,
+    /// Nothing that was asked since was answered.
+    unheard_since: Option<Instant>,
+}
+
+/// librdkafka may lose all brokers and never look for them again: when one that has just come back lists none
+/// (confluentinc/librdkafka#5301). A client that hears nothing for so long is replaced.
+const UNHEARD: Duration = Duration::from_secs(10);
+
+fn asker(config: &WorkerConfig) -> KafkaResult<Arc<BaseConsumer>> {
+    client::base(&config.kafka, "motmot-worker").set("isolation.level", "read_uncommitted").create().map(Arc::new)
+}
+
+impl Kafka {
+    fn asker(&self) -> MutexGuard<'_, Asker> {
+        self.asker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the asker if it has heard nothing for long.
+    fn replace_asker(&self) {
+        let mut current = self.asker();
+        if current.unheard_since.get_or_insert_with(Instant::now).elapsed() < UNHEARD {
+            return;
+        }
+        match asker(&self.config) {
+            Ok(client) => {
+                tracing::warn!(
+                    seconds = UNHEARD.as_secs(),
+                    "the brokers do not say where the logs end: another client asks them"
+                );
+                let before = std::mem::replace(&mut *current, Asker { client, unheard_since: None });
+                drop(current);
+                drop(Last::new("asker".to_owned(), before.client));
+            }
+            Err(error) => tracing::warn!(%error, "another client that asks the brokers cannot be made"),
+        }
     }
 }
 

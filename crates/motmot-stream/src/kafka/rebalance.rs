@@ -7,30 +7,28 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset, TopicPartitionList};
 
-use super::list_of;
 use crate::context::Log;
 use crate::port::Rebalance;
 
 /// The context of a shard's consumer.
 pub(super) struct Rebalances {
     log: Log,
-    topic: String,
-    /// A mutex because librdkafka's context is shared by type; only the shard's thread ever takes it.
+    /// The shard's thread takes it, and the one that closes the consumer after it.
     pending: Mutex<VecDeque<Rebalance>>,
     is_closing: AtomicBool,
 }
 
 impl Rebalances {
-    pub(super) fn new(member: &str, topic: &str) -> Self {
+    pub(super) fn new(member: &str) -> Self {
         let log = Log { client: format!("{member} consumer") };
-        Self { log, topic: topic.to_owned(), pending: Mutex::default(), is_closing: AtomicBool::new(false) }
+        Self { log, pending: Mutex::default(), is_closing: AtomicBool::new(false) }
     }
 
     pub(super) fn next(&self) -> Option<Rebalance> {
@@ -51,16 +49,17 @@ impl Rebalances {
     }
 }
 
+/// Answers with nothing, which is never refused, whatever the assignment holds by now: partitions that were taken over or let go between
+/// the rebalance and its answer would be. A refused answer is none, and librdkafka waits for one before it closes: without a word, and
+/// without end.
 fn give_up(consumer: &BaseConsumer<Rebalances>, rebalance: &Rebalance) {
-    let (Rebalance::Assigned(numbers) | Rebalance::Revoked(numbers)) = rebalance;
-    let answered = list_of(&consumer.context().topic, numbers, Offset::Invalid).and_then(|list| {
-        if matches!(rebalance, Rebalance::Assigned(_)) {
-            consumer.incremental_assign(&list)?;
-        }
-        consumer.incremental_unassign(&list)
-    });
+    let nothing = TopicPartitionList::new();
+    let answered = match rebalance {
+        Rebalance::Assigned(_) => consumer.incremental_assign(&nothing),
+        Rebalance::Revoked(_) => consumer.incremental_unassign(&nothing),
+    };
     if let Err(error) = answered {
-        tracing::debug!(%error, "a rebalance was not answered while closing");
+        tracing::error!(client = consumer.context().log.client, %error, "a rebalance was not answered: the consumer may not close");
     }
 }
 

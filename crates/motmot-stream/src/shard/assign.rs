@@ -7,10 +7,10 @@ use super::library::Strategies;
 use super::partition::Partition;
 use super::refold::Known;
 use super::whence::Whence;
-use crate::client::REQUEST_TIMEOUT;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::metadata::CommitMetadata;
+use crate::patience::Patience;
 use crate::port::{Answer, Failure, Group, World};
 use crate::start::Commit;
 use crate::worker::Shared;
@@ -29,14 +29,13 @@ pub(super) fn load<W: World>(
     member: &str,
     group: &mut W::Group,
     numbers: &[i32],
-) -> Result<Vec<Partition<W>>, WorkerError> {
+) -> Result<Vec<Partition<W>>, Interrupt> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let logs = persist(&shared.world, || read_logs(&shared.world, &*group, numbers));
-    let logs =
-        logs.map_err(|(doing, failure)| WorkerError::Kafka { member: member.to_owned(), doing, detail: failure.detail })?;
-    let mut strategies = Strategies::new(shared);
+    tracing::debug!(member, ?numbers, "the group assigns");
+    let logs = persist(shared, member, || read_logs(&shared.world, &*group, numbers))?;
+    let mut strategies = Strategies::new(shared, member);
     let log = |number: i32| logs.get(&number).copied().unwrap_or_default();
     // While a snapshot is fetched the group must not take this member for dead.
     let mut meanwhile = || {
@@ -44,18 +43,18 @@ pub(super) fn load<W: World>(
             tracing::warn!(member, ?error, "the group, while a snapshot is fetched");
         }
     };
-    numbers.iter().map(|&number| start(shared, number, log(number), &mut strategies, &mut meanwhile)).collect()
+    numbers.iter().map(|&number| start(shared, member, (number, log(number)), &mut strategies, &mut meanwhile)).collect()
 }
 
 fn start<'s, W: World>(
     shared: &'s Shared<W>,
-    number: i32,
-    log: Log,
+    member: &str,
+    (number, log): (i32, Log),
     strategies: &mut Strategies<'s, W>,
     meanwhile: &mut dyn FnMut(),
-) -> Result<Partition<W>, WorkerError> {
+) -> Result<Partition<W>, Interrupt> {
     let mut snapshots = shared.world.snapshots(number);
-    let (store, start) = Whence::new(shared, (number, log), strategies, &mut snapshots, meanwhile).state()?;
+    let (store, start) = Whence::new(shared, member, (number, log), strategies, &mut snapshots, meanwhile).state()?;
     let strategy = strategies.load(start.strategy, &store, number)?;
     let mut known = Known::new();
     for step in start.refold.iter().flat_map(|refold| &refold.steps) {
@@ -82,10 +81,7 @@ fn start<'s, W: World>(
     shared.metrics.in_force(number, None, Some(partition.strategy.id.rules));
     if is_first {
         // Before the first commit: a store that is lost must never look like one that has not begun.
-        partition.checkpoint(shared).map_err(|interrupt| match interrupt {
-            Interrupt::End(error) => error,
-            Interrupt::Aborted(what) => WorkerError::Thread { member: String::new(), what },
-        })?;
+        partition.checkpoint(shared)?;
     }
     if is_refolding {
         shared.metrics.refolding.inc();
@@ -95,36 +91,47 @@ fn start<'s, W: World>(
 
 /// How long Kafka is asked again while a coordinator or a leader moves.
 const PERSISTENCE: Duration = Duration::from_secs(60);
+/// How long it may take for one answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+const ASKING: &str = "asking for the log's offsets";
 
 type Asked<T> = Result<T, (&'static str, Failure)>;
 
-fn persist<W: World, T>(world: &W, mut ask: impl FnMut() -> Asked<T>) -> Asked<T> {
-    let begun = world.elapsed();
+/// Where the log of a partition ends now.
+pub(super) fn log_end<W: World>(shared: &Shared<W>, member: &str, number: i32) -> Result<i64, Interrupt> {
+    let ends = persist(shared, member, || shared.world.log_ends(&[number], ANSWER).map_err(|e| (ASKING, e)))?;
+    Ok(ends.iter().map(|(_, end)| *end).fold(0, i64::max))
+}
+
+fn persist<W: World, T>(shared: &Shared<W>, member: &str, mut ask: impl FnMut() -> Asked<T>) -> Result<T, Interrupt> {
+    let mut patience = Patience::new(shared, member, "asking where partitions stand", PERSISTENCE);
     loop {
         let (doing, failure) = match ask() {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
-        if failure.answer != Answer::Retry || world.elapsed().saturating_sub(begun) > PERSISTENCE {
-            return Err((doing, failure));
+        if failure.answer != Answer::Retry {
+            return Err(WorkerError::Kafka { member: member.to_owned(), doing, detail: failure.detail }.into());
         }
-        tracing::warn!(%failure, "{doing}: trying again");
-        world.sleep(Duration::from_millis(100));
+        if !patience.lasts(&failure) {
+            return Err(Interrupt::Stuck(format!("{doing}: {failure}")));
+        }
+        shared.world.sleep(Duration::from_millis(100));
     }
 }
 
 fn read_logs<W: World>(world: &W, group: &W::Group, numbers: &[i32]) -> Asked<BTreeMap<i32, Log>> {
     let mut logs: BTreeMap<i32, Log> = BTreeMap::new();
-    let committed = group.committed(numbers).map_err(|e| ("asking for the committed offsets", e))?;
+    let committed = group.committed(numbers, ANSWER).map_err(|e| ("asking for the committed offsets", e))?;
     for (number, offset, metadata) in committed {
         let metadata = metadata.as_deref().and_then(CommitMetadata::parse);
         logs.entry(number).or_default().commit = Some(Commit { offset, metadata });
     }
-    const DOING: &str = "asking for the log's offsets";
-    for (number, offset) in world.log_starts(numbers, REQUEST_TIMEOUT).map_err(|e| (DOING, e))? {
+    for (number, offset) in world.log_starts(numbers, ANSWER).map_err(|e| (ASKING, e))? {
         logs.entry(number).or_default().start = offset;
     }
-    for (number, offset) in world.log_ends(numbers, REQUEST_TIMEOUT).map_err(|e| (DOING, e))? {
+    for (number, offset) in world.log_ends(numbers, ANSWER).map_err(|e| (ASKING, e))? {
         logs.entry(number).or_default().end = offset;
     }
     Ok(logs)

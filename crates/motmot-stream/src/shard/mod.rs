@@ -5,6 +5,7 @@
 //! another content. A [`Shard`] starts over after an aborted transaction as after a crash: from the store and the commit, and nothing else.
 
 mod assign;
+mod hold;
 mod library;
 mod partition;
 mod refold;
@@ -20,7 +21,7 @@ use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
 use crate::outbox::Outbox;
 use crate::port::World;
-use crate::worker::{Shared, Shutdown};
+use crate::worker::Shared;
 
 use session::Session;
 #[cfg(test)]
@@ -32,9 +33,9 @@ const MAX_ABORTS: u32 = 8;
 const MAX_ABORTS_ON_THE_SPOT: u32 = 4;
 
 /// Runs a shard until it is asked to stop, or cannot go on.
-pub(crate) fn run<W: World>(shared: &Arc<Shared<W>>, index: usize, shutdown: &Shutdown) -> Result<(), WorkerError> {
+pub(crate) fn run<W: World>(shared: &Arc<Shared<W>>, index: usize) -> Result<(), WorkerError> {
     let mut shard = Shard::start(shared, index)?;
-    while !shutdown.is_requested() {
+    while !shared.stop.is_requested() {
         shard.step()?;
     }
     shard.stop()
@@ -63,15 +64,27 @@ impl<W: World> Shard<W> {
         Ok(())
     }
 
-    /// Commits and saves what there is, and leaves.
+    /// Commits and saves what there is, and leaves. What cannot be committed now is read again by whoever has the partitions next.
     pub(crate) fn stop(mut self) -> Result<(), WorkerError> {
-        while let Some(mut session) = self.session.take() {
-            match session.finish() {
-                Ok(()) => _ = session.leave(),
-                Err(interrupt) => self.session = Some(self.go_on(session, Err(interrupt))?),
+        let Some(mut session) = self.session.take() else { return Ok(()) };
+        let finished = session.finish();
+        let outbox = session.leave();
+        match finished {
+            Ok(()) => Ok(()),
+            Err(Interrupt::Aborted(detail) | Interrupt::Stuck(detail)) => {
+                tracing::warn!(
+                    member = outbox.member(),
+                    detail,
+                    "the last transaction was not committed: the next start reads it again"
+                );
+                let_go(outbox);
+                Ok(())
+            }
+            Err(Interrupt::End(error)) => {
+                let_go(outbox);
+                Err(error)
             }
         }
-        Ok(())
     }
 
     /// Where its partitions stand.
@@ -84,31 +97,39 @@ impl<W: World> Shard<W> {
     /// again may need another membership.
     fn go_on(&mut self, mut session: Session<W>, mut turned: Result<(), Interrupt>) -> Result<Session<W>, WorkerError> {
         loop {
-            let detail = match turned {
+            let (detail, is_stuck) = match turned {
                 Ok(()) => return Ok(session),
-                Err(Interrupt::Aborted(detail)) => detail,
+                Err(Interrupt::Aborted(detail)) => (detail, false),
+                Err(Interrupt::Stuck(detail)) => (detail, true),
                 Err(Interrupt::End(error)) => {
-                    // Best effort: a dead producer cannot abort; its transaction ends by itself.
-                    if let Err(abort) = session.leave().abort() {
-                        tracing::debug!(error = %abort, "the open transaction was left to its time-out");
-                    }
+                    // Before it leaves: whatever leaving waits for, the reason is known.
+                    tracing::warn!(member = session.outbox.member(), %error, "the shard leaves the group and ends");
+                    let_go(session.leave());
                     return Err(error);
                 }
             };
-            let is_on_the_spot = self.aborts < MAX_ABORTS_ON_THE_SPOT || session.has_committed;
+            let is_on_the_spot = !is_stuck && (self.aborts < MAX_ABORTS_ON_THE_SPOT || session.has_committed);
             self.aborts = if session.has_committed { 1 } else { self.aborts + 1 };
             let shared = Arc::clone(&session.shared);
-            note_abort(&shared, session.outbox.member(), &detail, self.aborts);
+            note_abort(&shared, session.outbox.member(), &detail, self.aborts, is_stuck);
             if is_on_the_spot {
                 shared.world.sleep(Duration::from_millis(50) * self.aborts);
                 turned = session.reload();
                 continue;
             }
             let mut outbox = session.leave();
-            outbox.abort()?;
+            let member = outbox.member().to_owned();
             if self.aborts >= MAX_ABORTS {
-                let member = outbox.member().to_owned();
+                let_go(outbox);
                 return Err(WorkerError::AbortedTooOften { member, count: self.aborts, detail });
+            }
+            if is_stuck && shared.stop.is_requested() {
+                return Err(WorkerError::Unanswered { member, detail });
+            }
+            // A producer that does not come back is not asked for an abort: the next one of its name ends what it left open.
+            if is_stuck || outbox.abort().is_err() {
+                drop(outbox);
+                outbox = Outbox::open(Arc::clone(&shared), member)?;
             }
             shared.world.sleep(Duration::from_millis(100) * self.aborts);
             session = Session::join(shared, outbox)?;
@@ -117,7 +138,23 @@ impl<W: World> Shard<W> {
     }
 }
 
-fn note_abort<W: World>(shared: &Shared<W>, member: &str, detail: &str, aborts: u32) {
+/// Best effort: a dead producer cannot abort; its transaction ends by itself.
+fn let_go<W: World>(mut outbox: Outbox<W>) {
+    if let Err(abort) = outbox.abort() {
+        tracing::debug!(?abort, "the open transaction was left to its time-out");
+    }
+}
+
+fn note_abort<W: World>(shared: &Shared<W>, member: &str, detail: &str, aborts: u32, is_stuck: bool) {
     shared.metrics.aborts.inc();
-    tracing::warn!(member, detail, aborts, "the transaction was aborted: loading the last checkpoint and folding again");
+    if is_stuck {
+        tracing::warn!(
+            member,
+            detail,
+            aborts,
+            "Kafka's clients give no answer: new ones take their place, from the last commit on"
+        );
+    } else {
+        tracing::warn!(member, detail, aborts, "the transaction was aborted: loading the last checkpoint and folding again");
+    }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use motmot_core::engine::{BoxError, Position};
-use motmot_core::{Engine, Timestamp};
+use motmot_core::{Engine, Timestamp, Touchpoint};
 use motmot_store::{Checkpoint, Meta, Origin, Reader, Store};
-use motmot_wire::DeadLetter;
+use motmot_wire::{DeadLetter, NotYet, ReadError};
 
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
@@ -19,6 +19,7 @@ use crate::start::Start;
 use crate::strategies::Loaded;
 use crate::worker::Shared;
 
+use super::hold::Hold;
 use super::refold::{Known, Silent};
 use super::swap::{self, Swap};
 
@@ -81,6 +82,8 @@ pub(super) struct Partition<W: World> {
     /// Whether the last swap is told.
     pub(super) swap: Swap,
     pub(super) phase: Phase,
+    /// Set while it waits for the schema registry.
+    pub(super) hold: Option<Hold>,
     /// The first offset that is not folded, past transaction markers where that is known.
     pub(super) next: i64,
     /// What is committed; none: nothing yet.
@@ -131,6 +134,7 @@ impl<W: World> Partition<W> {
             swaps: start.swaps,
             swap: Swap::None,
             phase: start.refold.map_or(Phase::Speaking, |refold| Phase::Silent(Silent { refold, known })),
+            hold: None,
             next: start.offset,
             committed,
             committed_position: start.position,
@@ -210,6 +214,9 @@ impl<W: World> Partition<W> {
             tracing::debug!(partition = self.number, offset = record.offset, next = self.next, "a record that is folded already");
             return Ok(());
         }
+        if !self.admits(shared, record.offset)? {
+            return Ok(()); // it will be read again
+        }
         if !self.is_passed_over {
             self.reach(shared, record.offset, outbox)?;
         }
@@ -218,6 +225,15 @@ impl<W: World> Partition<W> {
             self.is_passed_over = true;
             return Ok(());
         }
+        let read = match read(shared, record) {
+            Ok(read) => read,
+            Err(not_yet) if planted!(UnknownBuried) => Err(Dead { reason: "unknown_schema", detail: not_yet.to_string() }),
+            Err(not_yet) => {
+                self.next += i64::from(planted!(AwaitedSkipped));
+                self.hold(shared, record.offset, not_yet);
+                return Ok(());
+            }
+        };
         self.next = record.offset + 1;
         self.records_since_checkpoint += 1;
         self.is_unsaved = true;
@@ -226,7 +242,7 @@ impl<W: World> Partition<W> {
         if self.oldest_arrival.is_none_or(|oldest| arrived_at < oldest) {
             self.oldest_arrival = Some(arrived_at);
         }
-        if let Some(dead) = self.apply(shared, record, Timestamp::from_millis(arrived_at), outbox)? {
+        if let Some(dead) = self.apply(shared, record, read, outbox)? {
             self.bury(shared, record, dead, outbox)?;
         }
         // the last record before the commit ends a re-fold, whether or not anything follows it
@@ -237,17 +253,14 @@ impl<W: World> Partition<W> {
         &mut self,
         shared: &Shared<W>,
         record: Record<'_>,
-        arrived_at: Timestamp,
+        read: Read<'_>,
         outbox: &mut Outbox<W>,
     ) -> Result<Option<Dead>, Interrupt> {
+        let arrived_at = Timestamp::from_millis(record.timestamp);
         if arrived_at.as_millis() < 0 {
             let detail = "the record has no timestamp, and arrival decides what is late: let the producer or the broker set one";
             return Ok(Some(Dead { reason: "no_timestamp", detail: detail.to_owned() }));
         }
-        let read = key(record, shared.partitions).and_then(|key| {
-            let touchpoint = shared.reader.touchpoint(record.value.unwrap_or_default());
-            touchpoint.map(|touchpoint| (key, touchpoint)).map_err(|e| Dead { reason: e.reason(), detail: e.to_string() })
-        });
         let (key, touchpoint) = match read {
             Ok(read) => read,
             Err(dead) => {
@@ -400,6 +413,22 @@ impl<W: World> Partition<W> {
         if self.snapshots.is_due() {
             self.snapshots.take(&self.store, shared.world.now());
         }
+    }
+}
+
+/// A record's key and touchpoint, or why it has none.
+type Read<'m> = Result<(&'m str, Touchpoint<'m>), Dead>;
+
+/// Reads a record, unless its schema is not known yet.
+fn read<'m, W: World>(shared: &Shared<W>, record: Record<'m>) -> Result<Read<'m>, NotYet> {
+    let key = match key(record, shared.partitions) {
+        Ok(key) => key,
+        Err(dead) => return Ok(Err(dead)),
+    };
+    match shared.reader.touchpoint(record.value.unwrap_or_default()) {
+        Ok(touchpoint) => Ok(Ok((key, touchpoint))),
+        Err(ReadError::Dead(e)) => Ok(Err(Dead { reason: e.reason(), detail: e.to_string() })),
+        Err(ReadError::NotYet(not_yet)) => Err(not_yet),
     }
 }
 

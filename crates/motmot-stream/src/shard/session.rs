@@ -81,6 +81,7 @@ impl<W: World> Session<W> {
             self.tick();
             self.checkpoint_due()?;
         }
+        self.serve_holds()?;
         if is_unfinished { self.commit() } else { self.pace(is_drained) }?;
         self.set_gauges();
         Ok(())
@@ -96,14 +97,16 @@ impl<W: World> Session<W> {
     /// Gives everything back but the producer. Nothing is committed here.
     pub(super) fn leave(mut self) -> Outbox<W> {
         self.release_all();
-        self.group.close();
-        self.outbox
+        let Self { group, outbox, .. } = self;
+        group.close();
+        outbox
     }
 
     /// Lets go of all partitions; returns their numbers.
     pub(super) fn release_all(&mut self) -> Vec<i32> {
-        let Self { shared, partitions, .. } = self;
-        let release = |partition: Partition<W>| {
+        let Self { shared, group, partitions, .. } = self;
+        let release = |mut partition: Partition<W>| {
+            partition.end_hold(shared, group);
             release(shared, &partition);
             partition.number()
         };
@@ -187,6 +190,7 @@ impl<W: World> Session<W> {
                 partition.checkpoint(&shared)?;
             }
             tracing::info!(partition = number, offset = partition.next(), is_lost, "partition released");
+            partition.end_hold(&shared, &mut self.group);
             release(&shared, &partition);
         }
         self.group.unassign(numbers).map_err(|e| self.kafka("giving partitions back", e))?;
@@ -262,7 +266,8 @@ impl<W: World> Session<W> {
         let Self { shared, outbox, partitions, .. } = self;
         for (number, offset) in positions {
             let place = usize::try_from(number).ok().and_then(|number| partitions.get_mut(number));
-            if let Some(partition) = place.and_then(Option::as_mut).filter(|partition| offset > partition.next()) {
+            let is_beyond = |p: &&mut Partition<W>| offset > p.next() && (p.hold.is_none() || planted!(MarkersBeyondHold));
+            if let Some(partition) = place.and_then(Option::as_mut).filter(is_beyond) {
                 partition.reach(shared, offset, outbox)?;
             }
         }
@@ -362,6 +367,7 @@ impl<W: World> Session<W> {
         metrics.told_moments.inc_by(told.moments);
         metrics.told_cycles.inc_by(told.cycles);
         metrics.outside_customer_file.inc_by(told.outside_customer_file);
+        metrics.truncated.inc_by(told.truncated);
         let now = shared.world.now().as_millis();
         self.is_far_behind = false;
         for partition in partitions.iter_mut().flatten().filter(|partition| !partition.is_silent()) {

@@ -6,17 +6,18 @@ use motmot_core::Timestamp;
 use motmot_snapshot::SnapshotError;
 use motmot_store::{Meta, Store, StoreError};
 
-use super::assign::Log;
+use super::assign::{self, Log};
 use super::library::Strategies;
 use crate::error::WorkerError;
+use crate::interrupt::Interrupt;
 use crate::port::{Snapshots, World};
 use crate::start::{Facts, Local, Refusal, Start, decide, judge, needs_swaps};
-use crate::strategies::SwapRecord;
 use crate::worker::Shared;
 
 /// Looks for the state of one partition.
 pub(super) struct Whence<'w, 's, W: World> {
     shared: &'s Shared<W>,
+    member: &'w str,
     number: i32,
     log: Log,
     strategies: &'w mut Strategies<'s, W>,
@@ -28,6 +29,9 @@ pub(super) struct Whence<'w, 's, W: World> {
 
 type State<W> = (Store<<W as World>::Entries>, Start);
 
+/// A snapshot that fits; none: it does not.
+type Fetched = Result<Option<(Meta, Start)>, SnapshotError>;
+
 /// What there is if no snapshot is better.
 struct Fallback<W: World> {
     /// The store on the disk, if it may be used.
@@ -38,16 +42,17 @@ struct Fallback<W: World> {
 impl<'w, 's, W: World> Whence<'w, 's, W> {
     pub(super) fn new(
         shared: &'s Shared<W>,
+        member: &'w str,
         (number, log): (i32, Log),
         strategies: &'w mut Strategies<'s, W>,
         snapshots: &'w mut W::Snapshots,
         meanwhile: &'w mut dyn FnMut(),
     ) -> Self {
-        Self { shared, number, log, strategies, snapshots, meanwhile, not_before: None }
+        Self { shared, member, number, log, strategies, snapshots, meanwhile, not_before: None }
     }
 
     /// Finds it.
-    pub(super) fn state(mut self) -> Result<State<W>, WorkerError> {
+    pub(super) fn state(mut self) -> Result<State<W>, Interrupt> {
         let (store, damage) = match open(&self.shared.world, self.number) {
             Ok(store) => (Some(store), None),
             Err(error @ StoreError::Damaged { .. }) => {
@@ -82,7 +87,7 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
             (_, Some(damage), _) => Err(damage.into()),
             (_, None, refusal) => {
                 let (store, log_start) = (0, self.log.start);
-                Err(self.refused(refusal.unwrap_or(Refusal::BehindLogStart { store, log_start })))
+                Err(self.refused(refusal.unwrap_or(Refusal::BehindLogStart { store, log_start })).into())
             }
         }
     }
@@ -96,58 +101,49 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
     }
 
     /// The newest snapshot that fits and is newer than the store, if there is one; the store is then closed.
-    fn newer_snapshot(&mut self, local: Option<&Meta>, fallback: &mut Fallback<W>) -> Result<Option<State<W>>, WorkerError> {
+    fn newer_snapshot(&mut self, local: Option<&Meta>, fallback: &mut Fallback<W>) -> Result<Option<State<W>>, Interrupt> {
         let is_needed = fallback.start.is_none();
         let newer_than = local.filter(|_| fallback.store.is_some()).map(|meta| meta.offset);
         let limit = self.log.commit.map_or(i64::MAX, |commit| commit.offset);
         let listed = match self.snapshots.list(self.meanwhile) {
             Ok(listed) => listed,
-            Err(error) => return self.pass_over(error, is_needed).map(|()| None),
+            Err(error) => return Ok(self.pass_over(error, is_needed).map(|()| None)?),
         };
         for (offset, found) in listed.into_iter().filter(|(offset, _)| *offset <= limit || planted!(SnapshotAhead)) {
             if newer_than.is_some_and(|local| offset <= local) {
                 break;
             }
-            match self.fetch(&found) {
+            match self.fetch(&found)? {
                 Ok(None) => {}
                 Ok(Some((meta, start))) => {
                     let misplaced = if planted!(SnapshotMisplaced) { fallback.start.take() } else { None };
                     let start = misplaced.unwrap_or(start);
                     fallback.store = None;
                     self.snapshots.put_in_place()?;
-                    return self.opened(&meta, start).map(Some);
+                    return Ok(self.opened(&meta, start).map(Some)?);
                 }
                 Err(error @ (SnapshotError::Damaged { .. } | SnapshotError::Format { .. })) => self.pass_over(error, false)?,
-                Err(error) => return self.pass_over(error, is_needed).map(|()| None),
+                Err(error) => return Ok(self.pass_over(error, is_needed).map(|()| None)?),
             }
         }
         Ok(None)
     }
 
     /// Brings a snapshot to this machine if it fits; says why if it does not.
-    fn fetch(&mut self, found: &<W::Snapshots as Snapshots<W::Entries>>::Found) -> Result<Option<(Meta, Start)>, SnapshotError> {
-        let meta = self.snapshots.meta(found, self.meanwhile)?;
-        let decided = match self.ask(Some(&meta), decide) {
-            Ok(decided) => decided,
-            Err(error) => {
-                tracing::warn!(partition = self.number, offset = meta.offset, "a snapshot cannot be judged: {error}");
-                return Ok(None);
-            }
+    fn fetch(&mut self, found: &<W::Snapshots as Snapshots<W::Entries>>::Found) -> Result<Fetched, Interrupt> {
+        let meta = match self.snapshots.meta(found, self.meanwhile) {
+            Ok(meta) => meta,
+            Err(error) => return Ok(Err(error)),
         };
-        match decided {
-            Ok(start) => {
-                self.snapshots.fetch(found, self.meanwhile)?;
-                Ok(Some((meta, start)))
-            }
-            Err(Refusal::StoreAhead { .. }) if planted!(SnapshotAhead) => {
-                self.snapshots.fetch(found, self.meanwhile)?;
-                Ok(Some((meta.clone(), Start::at(&meta))))
-            }
+        let start = match self.ask(Some(&meta), decide)? {
+            Ok(start) => start,
+            Err(Refusal::StoreAhead { .. }) if planted!(SnapshotAhead) => Start::at(&meta),
             Err(refusal) => {
                 tracing::warn!(partition = self.number, offset = meta.offset, "a snapshot does not fit: {refusal}");
-                Ok(None)
+                return Ok(Ok(None));
             }
-        }
+        };
+        Ok(self.snapshots.fetch(found, self.meanwhile).map(|()| Some((meta, start))))
     }
 
     /// Opens what was a snapshot a moment ago, and compares it with what its manifest said.
@@ -177,10 +173,14 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
     }
 
     /// Decides over the facts, with this store.
-    fn ask<T>(&mut self, store: Option<&Meta>, decide: impl FnOnce(&Facts<'_>) -> T) -> Result<T, WorkerError> {
+    fn ask<T>(&mut self, store: Option<&Meta>, decide: impl FnOnce(&Facts<'_>) -> T) -> Result<T, Interrupt> {
+        let mut swaps = Vec::new();
+        if needs_swaps(store, self.log.commit) {
+            swaps = self.strategies.swaps(self.number, self.log.commit)?;
+            // The end must be younger than all that is held against it: if this shard stood still, another may have swapped behind the old one.
+            self.log.end = self.log.end.max(assign::log_end(self.shared, self.member, self.number)?);
+        }
         let Log { start: log_start, end: log_end, commit } = self.log;
-        let swaps: Vec<SwapRecord> =
-            if needs_swaps(store, commit) { self.strategies.swaps(self.number, commit)? } else { Vec::new() };
         let (topic_id, partitions) = (self.shared.topic_id.as_str(), self.shared.partitions);
         let configured = self.strategies.configured();
         Ok(decide(&Facts { store, commit, log_start, log_end, topic_id, partitions, swaps: &swaps, configured }))

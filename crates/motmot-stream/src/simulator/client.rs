@@ -23,6 +23,8 @@ pub(super) struct Client {
     wants_rejoin: bool,
     /// The next offset of each partition that is read.
     pub(super) positions: BTreeMap<i32, i64>,
+    /// Those that give nothing, and where they would go on. It is remembered when a partition is given back, and when it comes again.
+    pub(super) resting: BTreeMap<i32, i64>,
     /// The log's ends as of the last fetch.
     pub(super) watermarks: BTreeMap<i32, i64>,
 }
@@ -40,6 +42,7 @@ impl Client {
             owned: BTreeSet::new(),
             wants_rejoin: false,
             positions: BTreeMap::new(),
+            resting: BTreeMap::new(),
             watermarks: BTreeMap::new(),
         }
     }
@@ -57,6 +60,12 @@ impl Client {
 
     pub(super) fn answer(&mut self) {
         self.answering = false;
+    }
+
+    /// Reads a partition from this offset; if it rests, once it rests no more.
+    pub(super) fn read_from(&mut self, number: i32, offset: i64) {
+        let place = if self.resting.contains_key(&number) { &mut self.resting } else { &mut self.positions };
+        place.insert(number, offset);
     }
 
     fn is_idle(&self) -> bool {

@@ -52,7 +52,9 @@ impl Group for SimGroup {
     fn assign(&mut self, from: &[(i32, i64)]) -> Result<(), Failure> {
         self.simulation.disturb(self.process);
         let mut client = self.client.borrow_mut();
-        client.positions.extend(from.iter().copied());
+        for &(number, offset) in from {
+            client.read_from(number, offset);
+        }
         client.answer();
         Ok(())
     }
@@ -62,6 +64,27 @@ impl Group for SimGroup {
         let mut client = self.client.borrow_mut();
         client.positions.retain(|number, _| !numbers.contains(number));
         client.answer();
+        Ok(())
+    }
+
+    fn rest(&mut self, number: i32, offset: i64) -> Result<(), Failure> {
+        self.simulation.disturb(self.process);
+        let mut client = self.client.borrow_mut();
+        client.positions.insert(number, offset);
+        if self.simulation.mishap().is_some() {
+            return Err(failure(Answer::Retry, "it could not be told to rest"));
+        }
+        client.positions.remove(&number);
+        client.resting.insert(number, offset);
+        Ok(())
+    }
+
+    fn resume(&mut self, number: i32) -> Result<(), Failure> {
+        self.simulation.disturb(self.process);
+        let mut client = self.client.borrow_mut();
+        if let Some(offset) = client.resting.remove(&number) {
+            client.read_from(number, offset);
+        }
         Ok(())
     }
 
@@ -109,7 +132,7 @@ impl Group for SimGroup {
         self.client.borrow().watermarks.get(&number).copied()
     }
 
-    fn committed(&self, numbers: &[i32]) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
+    fn committed(&self, numbers: &[i32], _: Duration) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
         self.simulation.disturb(self.process);
         let broker = self.simulation.broker.borrow();
         if self.simulation.mishap().is_some() || numbers.iter().any(|number| broker.transactions.is_unstable(*number)) {
@@ -133,7 +156,7 @@ impl Group for SimGroup {
         membership.generation >= 0
     }
 
-    fn close(&mut self) {
+    fn close(self) {
         self.client.borrow_mut().is_closed = true;
     }
 }

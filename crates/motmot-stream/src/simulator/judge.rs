@@ -26,9 +26,10 @@ pub(super) fn check(simulation: &Rc<Simulation>, process: Process, error: &Worke
         WorkerError::Snapshot { .. } => is_rough && simulation.depot.borrow().may_fail(),
         WorkerError::Kafka { doing: "reading the input", .. } => simulation.rates.event.retention > 0,
         // out of reach for longer than anybody waits; or fenced
-        WorkerError::Kafka { .. } | WorkerError::Fatal { .. } | WorkerError::AbortedTooOften { .. } => {
-            is_rough || is_named_twice(simulation)
-        }
+        WorkerError::Kafka { .. }
+        | WorkerError::Fatal { .. }
+        | WorkerError::Unanswered { .. }
+        | WorkerError::AbortedTooOften { .. } => is_rough || is_named_twice(simulation),
         _ => false,
     };
     assert!(is_justified, "process {process:?} ended without a reason: {error}");

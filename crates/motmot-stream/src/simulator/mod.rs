@@ -23,6 +23,7 @@ mod random;
 mod rates;
 mod replay;
 mod run;
+mod schemas;
 mod simulation;
 mod snapshots;
 mod strategies;

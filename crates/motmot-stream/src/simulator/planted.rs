@@ -41,6 +41,14 @@ pub(crate) enum Planted {
     CommitOfExpelled,
     /// A checkpoint has the clock of the memory, which went on since the commit.
     ClockBeyondCommit,
+    /// The record that a partition waits at is passed over.
+    AwaitedSkipped,
+    /// A record whose schema nobody knows yet is a dead letter.
+    UnknownBuried,
+    /// A partition that waits follows the reading, which is beyond the record already.
+    MarkersBeyondHold,
+    /// A partition that waits is given back resting: whoever gets it next in this process never hears of it.
+    RestKept,
     /// A snapshot that is ahead of the commit is used.
     SnapshotAhead,
     /// A snapshot is read on from where the store that gave way to it stood.
@@ -51,28 +59,32 @@ pub(crate) enum Planted {
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 21] = [
+    pub(super) const ALL: [(Self, u64); 25] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 1),
-        (Self::ZombieCommit, 23),
+        (Self::ZombieCommit, 51),
         (Self::CountInRefold, 2),
         (Self::TimerLost, 1),
-        (Self::ClockForgotten, 1),
-        (Self::NoReload, 1),
-        (Self::LoudRefold, 1),
-        (Self::SwapNotRefolded, 1),
+        (Self::ClockForgotten, 2),
+        (Self::NoReload, 2),
+        (Self::LoudRefold, 2),
+        (Self::SwapNotRefolded, 2),
         (Self::CheckpointInSwap, 222),
-        (Self::FoldInSwap, 20),
-        (Self::StormForgotten, 2394),
-        (Self::MarkersNotPassed, 1),
+        (Self::FoldInSwap, 8),
+        (Self::StormForgotten, 503),
+        (Self::MarkersNotPassed, 4),
         (Self::FoldedTwice, 3),
-        (Self::TickAfterEnd, 40),
+        (Self::TickAfterEnd, 43),
         (Self::SwapUnrecorded, 1),
-        (Self::CommitOfExpelled, 165),
+        (Self::CommitOfExpelled, 17),
         (Self::ClockBeyondCommit, 1),
-        (Self::SnapshotAhead, 1),
-        (Self::SnapshotMisplaced, 1),
-        (Self::FormerStateUsed, 1),
+        (Self::AwaitedSkipped, 4),
+        (Self::UnknownBuried, 4),
+        (Self::MarkersBeyondHold, 7),
+        (Self::RestKept, 22),
+        (Self::SnapshotAhead, 46),
+        (Self::SnapshotMisplaced, 27),
+        (Self::FormerStateUsed, 12),
     ];
 }
 

@@ -74,7 +74,7 @@ impl SimProducer {
         match self.simulation.mishap() {
             Some(Mishap::Before) => Err(out_of_reach()),
             Some(Mishap::Abort) => Err(self.fail(failure(Answer::Abort, "the transaction must be aborted"))),
-            Some(Mishap::Give) => Err(self.fail(failure(Answer::Give, "the client has a fatal error"))),
+            Some(Mishap::Give) => Err(self.fail(failure(Answer::Renew, "the client has a fatal error"))),
             mishap => Ok(mishap),
         }
     }

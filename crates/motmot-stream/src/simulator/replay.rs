@@ -12,6 +12,7 @@ use motmot_wire::{Reader, Writer, cycle_key};
 
 use super::broker::{Log, Stored, Topic};
 use super::ledger::records;
+use super::schemas::AllKnown;
 use super::workload::PARTITIONS;
 use crate::metrics::{self, DEAD};
 use crate::partitioner::partition_of;
@@ -24,7 +25,7 @@ pub(super) struct Table(BTreeMap<(Topic, Vec<u8>), Vec<u8>>);
 /// Made once: a reader has schemas to resolve.
 fn with_reader<T>(read: impl FnOnce(&Reader) -> T) -> T {
     thread_local! {
-        static READER: Reader = Reader::new();
+        static READER: Reader = Reader::new().with_registry(Arc::new(AllKnown));
     }
     READER.with(read)
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use motmot_core::Timestamp;
 use motmot_store::Origin;
-use motmot_wire::Reader;
+use motmot_wire::{Reader, Writer};
 use prometheus::Registry;
 
 use super::broker::{Stored, Topic};
 use super::random::Random;
+use super::schemas::Heard;
 use super::simulation::{Simulation, Slot};
 use super::strategies;
 use super::workload::PARTITIONS;
@@ -21,7 +22,7 @@ use crate::metadata::CommitMetadata;
 use crate::metrics::Metrics;
 use crate::shard::{Shard, Standing};
 use crate::strategies::{Current, Loaded, text_key};
-use crate::worker::{Health, Shared};
+use crate::worker::{Health, Shared, Shutdown};
 
 /// Turns of the loop, before all faults cease.
 const TURNS: usize = 500;
@@ -95,9 +96,11 @@ impl Run {
         let shared = Arc::new(Shared {
             world: Sim { simulation: Rc::clone(&self.simulation), process },
             strategy: Current::new(loaded),
-            reader: Reader::new(),
+            reader: Reader::new().with_registry(Heard::nothing_yet(&self.simulation.schemas)),
+            writer: Writer::new(),
             health: Arc::new(Health::new(1, &metrics)),
             metrics,
+            stop: Shutdown::new(),
             partitions: PARTITIONS,
             topic_id: "simulated".to_owned(),
             config,
@@ -199,6 +202,7 @@ impl Run {
         if expire || reset {
             self.tamper(reset);
         }
+        self.simulation.schemas.turn();
     }
 
     /// A worker of a name that is not at work, or, seldom, of one that is; on its own machine, or, seldom, on another.
@@ -346,6 +350,7 @@ impl Run {
     fn calm_down(&mut self) {
         let latest = self.simulation.ledger.borrow().accounts.iter().filter_map(|a| Some(a.commit?.1.position.now)).max();
         self.simulation.is_calm.set(true);
+        self.simulation.schemas.calm_down();
         self.simulation.calm_since.set(Some(self.processes + 1));
         self.simulation.skews.borrow_mut().iter_mut().for_each(|skew| *skew = 0);
         // every clock is past all that any process has ever read

@@ -16,6 +16,7 @@ use super::judge;
 use super::ledger::Ledger;
 use super::random::Random;
 use super::rates::Rates;
+use super::schemas::Schemas;
 use super::snapshots::Depot;
 use super::workload::Workload;
 use super::world::{Process, Sim};
@@ -75,6 +76,7 @@ pub(super) struct Simulation {
     pub(super) ledger: RefCell<Ledger>,
     topics: TopicNames,
     workload: RefCell<Workload>,
+    pub(super) schemas: Arc<Schemas>,
     /// A producer of the input with an open transaction.
     upstream: Cell<Option<ProducerId>>,
     /// Nothing goes wrong any more.
@@ -105,6 +107,7 @@ impl Simulation {
             ledger: RefCell::new(Ledger::new(partitions)),
             topics: TopicNames::default(),
             workload: RefCell::new(Workload::new(seed)),
+            schemas: Schemas::new(seed),
             upstream: Cell::new(None),
             is_calm: Cell::new(false),
             calm_since: Cell::new(None),
@@ -224,6 +227,7 @@ impl Simulation {
     pub(super) fn produce(&self) {
         for _ in 0..=self.below(4) {
             let (partition, record) = self.workload.borrow_mut().record(self.broker_wall());
+            let record = self.schemas.framed(record);
             let producer = self.upstream.get().filter(|_| self.below(2) == 0);
             let mut broker = self.broker.borrow_mut();
             // it may have timed out
@@ -267,6 +271,7 @@ impl Simulation {
         let until = self.now.get() + duration;
         while self.now.get() < until {
             self.now.set(until.min(self.now.get() + HEARTBEAT));
+            self.schemas.pass(self.now.get());
             let ids: Vec<u64> =
                 self.slots.borrow().iter().filter(|s| s.is_alive && !s.is_stopped).map(|s| s.process.id).collect();
             self.depot.borrow_mut().pass(&self.disks.borrow(), |id| ids.contains(&id));

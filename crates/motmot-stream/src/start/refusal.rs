@@ -52,8 +52,9 @@ pub enum Refusal {
     /// A swap on the way from store to commit is not recorded.
     #[error(
         "the strategy was swapped {commit} times up to the commit, {store} times up to the store, and the record of swap {missing} is \
-         not in the topic of strategies, or does not fit: it was deleted, or topics.strategies names another topic. Bring back the \
-         store's folder from the machine that had the partition last, or begin anew. {REBUILD}"
+         not in the topic of strategies, or does not fit. Start again first: a transaction that was open for minutes hides it while a \
+         broker is away. If it stays: it was deleted, or topics.strategies names another topic. Bring back the store's folder from the \
+         machine that had the partition last, or begin anew. {REBUILD}"
     )]
     LostSwap {
         /// The number of swaps at the store.

@@ -2,11 +2,13 @@
 
 use apache_avro::types::Value;
 use apache_avro::{GenericSingleObjectWriter, Schema, from_avro_datum, from_value};
-use motmot_core::Touchpoint;
+use motmot_core::cycle::{CycleRecord, NeedRecord, TouchpointRecord};
+use motmot_core::touchpoint::{Outcome, Stage};
+use motmot_core::{Text, Touchpoint};
 use motmot_wire::{DecodeError, Reader, RecordType, Writer};
 use proptest::prelude::*;
 
-use crate::samples::{cycle, moment, plain, touchpoint};
+use crate::samples::{cycle, dead, moment, plain, touchpoint};
 
 pub(crate) fn schema(record: RecordType) -> Schema {
     Schema::parse_str(record.json()).unwrap()
@@ -53,13 +55,40 @@ proptest! {
     }
 
     #[test]
+    fn a_cycle_that_is_too_large_keeps_what_it_begins_with(cycle in cycle(), touchpoints in 0..3_000_usize, needs in 0..3_000_usize) {
+        let long = |of: usize| format!("{of:0900}");
+        let mut whole = CycleRecord { verdicts: Vec::new(), moments: Vec::new(), ..cycle };
+        let first = TouchpointRecord { event_id: "e".into(), occurred_at: whole.opened_at, stage: Stage::Greeting, channel: "phone".into(), team: None,
+            actor_kind: None, actor_id: None, need: None, outcome: Outcome::Met, waited_ms: None };
+        whole.touchpoints = (0..touchpoints).map(|n| TouchpointRecord { event_id: Text::owned(long(n)), ..first.clone() }).collect();
+        let need = |n| NeedRecord { need: Some(Text::owned(long(n))), opened_at: whole.opened_at, fulfilled_at: None, verified_at: None };
+        whole.needs = (0..needs).map(need).collect();
+        let mut value = b"before".to_vec();
+        let is_whole = Writer::new().cycle(&whole, &mut value).unwrap();
+        let value = value.strip_prefix(b"before").unwrap();
+        prop_assert!(value.len() <= Writer::MAX_CYCLE);
+        let items = touchpoints + needs;
+        let is_right = if is_whole { items * 900 <= Writer::MAX_CYCLE } else { items * 940 > Writer::MAX_CYCLE };
+        prop_assert!(is_right, "{} items, whole: {}", items, is_whole);
+        let read = Reader::new().cycle(value).unwrap();
+        if is_whole {
+            prop_assert_eq!(&read, &whole);
+        } else {
+            prop_assert!(read.truncated && whole.touchpoints.starts_with(&read.touchpoints) && whole.needs.starts_with(&read.needs));
+            prop_assert!(read.touchpoints.is_empty() || read.needs == whole.needs, "touchpoints go first");
+            let lists = (read.touchpoints.clone(), read.needs.clone());
+            prop_assert_eq!(&read, &CycleRecord { truncated: true, touchpoints: lists.0, needs: lists.1, ..whole });
+        }
+    }
+
+    #[test]
     fn a_record_that_breaks_off_or_goes_on_is_an_error(touchpoint in touchpoint(), cut in any::<prop::sample::Index>()) {
         let mut value = Vec::new();
         Writer::new().touchpoint(&touchpoint, &mut value).unwrap();
-        let error = Reader::new().touchpoint(&value[..cut.index(value.len())]).unwrap_err();
+        let error = dead(Reader::new().touchpoint(&value[..cut.index(value.len())]));
         prop_assert!(matches!(error, DecodeError::NotAvro { .. } | DecodeError::Malformed { .. }), "{}", error);
         value.extend(b"more");
-        prop_assert_eq!(Reader::new().touchpoint(&value).unwrap_err(),
+        prop_assert_eq!(dead(Reader::new().touchpoint(&value)),
             DecodeError::TrailingBytes { record: RecordType::Touchpoint, count: 4 });
     }
 }
@@ -106,7 +135,7 @@ fn each_fault_has_its_reason() {
     let cases: [(&[u8], &str, &str); 10] = [
         (b"", "not_avro", "it is empty"),
         (b"{}", "not_avro", "JSON"),
-        (b"\0\0\0\0\x01rest", "not_avro", "Confluent"),
+        (b"\0\0\0\0\x01rest", "no_registry", "set registry.url"),
         (b"\xC3\x01abc", "not_avro", "breaks off after 5 bytes"),
         (b"\x89PNG and more", "not_avro", "89 50 4E 47"),
         (b"\xC3\x01\x01\x02\x03\x04\x05\x06\x07\x08rest", "unknown_schema", "0102030405060708"),
@@ -116,7 +145,7 @@ fn each_fault_has_its_reason() {
         (&broken_text, "unusable_value", "utf-8"),
     ];
     for (value, reason, words) in cases {
-        let error = reader.touchpoint(value).unwrap_err();
+        let error = dead(reader.touchpoint(value));
         assert_eq!(error.reason(), reason, "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert!(DecodeError::REASONS.contains(&error.reason()));

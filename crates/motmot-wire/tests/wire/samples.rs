@@ -7,13 +7,21 @@ use motmot_core::moment::MomentState;
 use motmot_core::strategy::{Dimension, Paging, Severity, Side};
 use motmot_core::touchpoint::{Actor, ActorKind, Audience, Initiator, Intent, Outcome, Promise, Stage};
 use motmot_core::{Moment, Text, Timestamp, Touchpoint};
-use motmot_wire::Arrived;
+use motmot_wire::{Arrived, DecodeError, ReadError};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 pub(crate) type Owned = Touchpoint<'static>;
+
+/// Why a value is a dead letter.
+pub(crate) fn dead<T: std::fmt::Debug>(read: Result<T, ReadError>) -> DecodeError {
+    match read.unwrap_err() {
+        ReadError::Dead(dead) => dead,
+        ReadError::NotYet(not_yet) => panic!("{not_yet}"),
+    }
+}
 
 pub(crate) fn text() -> impl Strategy<Value = Text<'static>> {
     prop_oneof!["[a-z]{1,8}", "\\PC{1,12}", Just("\"\\\n\u{0}é€𝄞".to_owned())].prop_map(Text::owned)

@@ -1,16 +1,20 @@
 //! The configuration in the form in which the libraries want it.
 
+use std::sync::Arc;
+
 use motmot_desk::DeskConfig;
+use motmot_registry::{Registry, Waiting};
 use motmot_snapshot::SnapshotConfig;
 use motmot_stream::{Clock, InputTimestamps, KafkaConfig, TopicNames, WorkerConfig};
-use motmot_wire::Reader;
+use motmot_wire::{Reader, RecordType, Writer};
 
+use super::security;
 use crate::config::Config;
 use crate::failure::Usage;
 
 /// How to reach Kafka.
-pub(crate) fn kafka(config: &Config) -> KafkaConfig {
-    KafkaConfig { brokers: config.text("kafka.brokers").to_owned(), properties: config.kafka_properties() }
+pub(crate) fn kafka(config: &Config) -> anyhow::Result<KafkaConfig> {
+    Ok(KafkaConfig { brokers: config.text("kafka.brokers").to_owned(), properties: security::properties(config)? })
 }
 
 /// The topics' names.
@@ -30,10 +34,10 @@ pub(crate) fn timestamps(config: &Config) -> InputTimestamps {
 }
 
 /// The worker's part.
-pub(crate) fn worker(config: &Config) -> WorkerConfig {
+pub(crate) fn worker(config: &Config) -> anyhow::Result<WorkerConfig> {
     let count = |key| usize::try_from(config.number(key)).unwrap_or(usize::MAX);
-    WorkerConfig {
-        kafka: kafka(config),
+    Ok(WorkerConfig {
+        kafka: kafka(config)?,
         topics: topics(config),
         input_timestamps: timestamps(config),
         group: config.text("worker.group").to_owned(),
@@ -50,7 +54,7 @@ pub(crate) fn worker(config: &Config) -> WorkerConfig {
         snapshots: snapshots(config),
         is_mock_cluster: false,
         clock: Clock::default(),
-    }
+    })
 }
 
 /// Where snapshots go; none: nowhere.
@@ -62,13 +66,9 @@ pub(crate) fn snapshots(config: &Config) -> Option<SnapshotConfig> {
 }
 
 /// The desk's part.
-pub(crate) fn desk(config: &Config) -> DeskConfig {
-    DeskConfig {
-        brokers: config.text("kafka.brokers").to_owned(),
-        topic: config.text("topics.moments").to_owned(),
-        properties: config.kafka_properties(),
-        ..DeskConfig::default()
-    }
+pub(crate) fn desk(config: &Config) -> anyhow::Result<DeskConfig> {
+    let KafkaConfig { brokers, properties } = kafka(config)?;
+    Ok(DeskConfig { brokers, topic: config.text("topics.moments").to_owned(), properties, ..DeskConfig::default() })
 }
 
 /// The worker's name: as configured, else the host's, which stays the same after a restart.
@@ -81,8 +81,25 @@ fn instance(config: &Config) -> String {
     if host.trim().is_empty() { "worker".to_owned() } else { host.trim().to_owned() }
 }
 
-/// A reader that also knows the schemas of `input.schemas`.
+/// The client of the schema registry, if one is configured.
+pub(crate) fn registry(
+    config: &Config,
+    waiting: Waiting,
+    metrics: Option<&prometheus::Registry>,
+) -> anyhow::Result<Option<Registry>> {
+    Ok(match security::registry(config)? {
+        Some(registry) => Some(Registry::new(&registry, waiting, metrics)?),
+        None => None,
+    })
+}
+
+/// A reader that also knows the schemas of `input.schemas`, and the registry; whatever it needs of that it waits for.
 pub(crate) fn reader(config: &Config) -> anyhow::Result<Reader> {
+    reader_with(config, registry(config, Waiting::Forever, None)?)
+}
+
+/// A reader that also knows the schemas of `input.schemas`, and a registry.
+pub(crate) fn reader_with(config: &Config, registry: Option<Registry>) -> anyhow::Result<Reader> {
     let mut reader = Reader::new();
     for path in config.paths("input.schemas") {
         let wrong = |error: &dyn std::fmt::Display| {
@@ -91,5 +108,13 @@ pub(crate) fn reader(config: &Config) -> anyhow::Result<Reader> {
         let schema = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
         reader = reader.with_writer_schema(&schema).map_err(|error| wrong(&error))?;
     }
-    Ok(reader)
+    Ok(match registry {
+        Some(registry) => reader.with_registry(Arc::new(registry)),
+        None => reader,
+    })
+}
+
+/// A writer of records into topics: in Confluent's framing if there is a registry, else in single-object encoding.
+pub(crate) fn writer(registry: Option<&Registry>, records: &[(RecordType, &str)]) -> anyhow::Result<Writer> {
+    Ok(registry.map_or_else(|| Ok(Writer::new()), |registry| registry.writer(records))?)
 }

@@ -33,7 +33,7 @@ fn each(
     mut visit: impl FnMut(TopicRecord<'_>, DeadLetter) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let topic = clients::topics(config).dead_letters;
-    let mut records = TopicReader::open(&clients::kafka(config), &topic, Bound::Edge, Bound::Edge)?;
+    let mut records = TopicReader::open(&clients::kafka(config)?, &topic, Bound::Edge, Bound::Edge)?;
     while records.read(|record| {
         let headers = headers(&record);
         let letter = DeadLetter::parse(headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())));
@@ -92,7 +92,7 @@ fn resubmit(config: &Config, reason: Option<&str>, yes: bool) -> anyhow::Result<
         eprintln!("motmot: {} records would be sent to {topic}; --yes sends them", letters.len());
         return Ok(());
     }
-    let producer: FutureProducer = producer(&clients::kafka(config)).create().map_err(WorkerError::ClientConfig)?;
+    let producer: FutureProducer = producer(&clients::kafka(config)?).create().map_err(WorkerError::ClientConfig)?;
     let runtime = lifecycle::runtime()?;
     for letter in &letters {
         runtime.block_on(send(&producer, &topic, letter))?;

@@ -12,7 +12,7 @@ use crate::output;
 
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     let config = settings.load()?;
-    let (kafka, topics, reader) = (clients::kafka(&config), clients::topics(&config), clients::reader(&config)?);
+    let (kafka, topics, reader) = (clients::kafka(&config)?, clients::topics(&config), clients::reader(&config)?);
     let mut tables = DigestTable::new();
     let bar = Bar::new();
     for (table, topic) in [(Table::Moments, &topics.moments), (Table::Cycles, &topics.cycles)] {

@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use motmot_archive::{FileFormat, FileSink, TouchpointSink};
 use motmot_core::engine::BoxError;
 use motmot_core::{Timestamp, Touchpoint};
-use motmot_stream::{Bound, KafkaConfig, TopicReader, WorkerError};
-use motmot_wire::Writer;
+use motmot_registry::Waiting;
+use motmot_stream::{Bound, TopicReader, WorkerError};
+use motmot_wire::{RecordType, Writer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
@@ -19,6 +20,7 @@ use super::progress::Bar;
 use super::topic::producer;
 use super::{clients, sources};
 use crate::cli::{Import, Settings};
+use crate::config::Config;
 use crate::failure::Usage;
 use crate::output::thousands;
 
@@ -32,7 +34,7 @@ pub(super) fn run(settings: &Settings, arguments: &Import) -> anyhow::Result<()>
     let source = sources::source(&arguments.files, arguments.mapping.as_deref())?;
     let mut sink: Box<dyn TouchpointSink> = match (&arguments.to, &arguments.to_topic) {
         (Some(path), _) => Box::new(FileSink::create(path.clone(), format_of(path))?),
-        (None, Some(topic)) => Box::new(TopicSink::open(&clients::kafka(&config), topic)?),
+        (None, Some(topic)) => Box::new(TopicSink::open(&config, topic)?),
         (None, None) => return Err(Usage("say where to: --to FILE or --to-topic TOPIC".to_owned()).into()),
     };
     let bar = Bar::new();
@@ -91,11 +93,14 @@ impl ProducerContext for Deliveries {
 }
 
 impl TopicSink {
-    fn open(kafka: &KafkaConfig, topic: &str) -> anyhow::Result<Self> {
+    fn open(config: &Config, topic: &str) -> anyhow::Result<Self> {
+        let kafka = &clients::kafka(config)?;
         // The topic must be there: a broker that makes it by itself makes one that no worker accepts.
         drop(TopicReader::open(kafka, topic, Bound::Edge, Bound::Edge)?);
         let producer = producer(kafka).create_with_context(Deliveries::default()).map_err(WorkerError::ClientConfig)?;
-        Ok(Self { producer, topic: topic.to_owned(), writer: Writer::new(), value: Vec::new() })
+        let registry = clients::registry(config, Waiting::Forever, None)?;
+        let writer = clients::writer(registry.as_ref(), &[(RecordType::Touchpoint, topic)])?;
+        Ok(Self { producer, topic: topic.to_owned(), writer, value: Vec::new() })
     }
 
     fn check(&self) -> Result<(), BoxError> {

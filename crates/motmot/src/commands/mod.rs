@@ -12,6 +12,7 @@ mod rebuild;
 mod replay;
 mod report;
 mod roles;
+mod security;
 mod show_config;
 mod snapshots;
 mod sources;

@@ -37,7 +37,7 @@ pub(super) fn run(settings: &Settings, arguments: &cli::Rebuild) -> anyhow::Resu
     if arguments.partitions.len() != 1 && (arguments.snapshot.is_some() || arguments.from_offset.is_some()) {
         return Err(Usage("--snapshot and --from-offset are of one partition: name it with --partition".to_owned()).into());
     }
-    let rebuild = Rebuild::open(&clients::kafka(&config), &clients::topics(&config), config.text("worker.group"))?;
+    let rebuild = Rebuild::open(&clients::kafka(&config)?, &clients::topics(&config), config.text("worker.group"))?;
     let agent = match clients::snapshots(&config) {
         Some(found) => Some(snapshots::agent(Address::open(&found.url, &found.options)?)?),
         None => None,

@@ -9,7 +9,7 @@ use motmot_archive::{Folder, Origins, ReplayOptions, Schedule, Summary, Swap, Un
 use motmot_core::{Strategy, Timestamp, Touchpoint};
 use motmot_stream::partitioner::partition_of;
 use motmot_stream::{TopicReader, TopicRecord};
-use motmot_wire::Reader;
+use motmot_wire::{ReadError, Reader};
 
 use super::progress::Bar;
 use super::swaps::Schedules;
@@ -74,7 +74,7 @@ fn replay_topic(
     until: Until,
 ) -> anyhow::Result<Summary> {
     let (from, to) = (bound("--from", arguments.from.as_deref())?, bound("--to", arguments.to.as_deref())?);
-    let mut records = TopicReader::open(&clients::kafka(config), topic, from, to)?;
+    let mut records = TopicReader::open(&clients::kafka(config)?, topic, from, to)?;
     let (partitions, total) = (records.partitions(), records.total());
     let out = arguments.out.as_deref();
     if let Some(out) = out {
@@ -130,13 +130,14 @@ fn fold(folder: &mut Folder, reader: &Reader, record: TopicRecord<'_>, partition
         folder.dead("no_timestamp", Timestamp::MIN, record.offset)?;
         return Ok(());
     };
-    let read = key(record, partitions).and_then(|key| {
-        let touchpoint = reader.touchpoint(record.value.unwrap_or_default()).map_err(|error| error.reason())?;
-        Ok((key, touchpoint))
-    });
-    match read {
-        Ok((key, touchpoint)) => drop(folder.fold(key, &touchpoint, arrived_at, record.offset)?),
-        Err(reason) => folder.dead(reason, arrived_at, record.offset)?,
+    let key = match key(record, partitions) {
+        Ok(key) => key,
+        Err(reason) => return Ok(folder.dead(reason, arrived_at, record.offset)?),
+    };
+    match reader.touchpoint(record.value.unwrap_or_default()) {
+        Ok(touchpoint) => drop(folder.fold(key, &touchpoint, arrived_at, record.offset)?),
+        Err(ReadError::Dead(dead)) => folder.dead(dead.reason(), arrived_at, record.offset)?,
+        Err(ReadError::NotYet(not_yet)) => return Err(not_yet.into()), // without it the result would be a guess
     }
     Ok(())
 }

@@ -145,7 +145,7 @@ fn count_file(path: &Path, measure: &mut Measure) -> anyhow::Result<()> {
 
 /// Reads the topic twice: once to learn which records are the last of their keys, once to count these.
 fn count_topic(config: &Config, measure: &mut Measure) -> anyhow::Result<()> {
-    let (kafka, topic, reader) = (clients::kafka(config), clients::topics(config).cycles, clients::reader(config)?);
+    let (kafka, topic, reader) = (clients::kafka(config)?, clients::topics(config).cycles, clients::reader(config)?);
     let mut last = LastRows::default();
     let bar = Bar::new();
     let mut records = TopicReader::open(&kafka, &topic, Bound::Edge, Bound::Edge)?;

@@ -48,7 +48,7 @@ fn publish(config: &Config, path: &Path) -> anyhow::Result<()> {
     let loaded = Loaded::new(Arc::new(strategy), text);
     let text = Some(loaded.text.as_str());
     let records = [(strategies::text_key(loaded.id), text), (strategies::current_key(&name), text)];
-    strategies::publish(&clients::kafka(config), &topic, &records)?;
+    strategies::publish(&clients::kafka(config)?, &topic, &records)?;
     output::line(format!("strategy {name}, version {hash:016x}, is published in {topic}"))?;
     Ok(())
 }

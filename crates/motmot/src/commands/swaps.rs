@@ -74,7 +74,7 @@ impl Schedules {
 
 impl Recorded {
     fn read(config: &Config, topic: &str) -> anyhow::Result<Self> {
-        let contents = Contents::read(&clients::kafka(config), &clients::topics(config).strategies)?;
+        let contents = Contents::read(&clients::kafka(config)?, &clients::topics(config).strategies)?;
         let mut recorded =
             Self { contents, group: config.text("worker.group").to_owned(), topic: topic.to_owned(), loaded: BTreeMap::new() };
         let swaps = recorded.contents.all_swaps(&recorded.group, topic);

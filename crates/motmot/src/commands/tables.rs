@@ -142,7 +142,7 @@ fn in_topic(
 ) -> anyhow::Result<Vec<Found>> {
     let reader = clients::reader(config)?;
     let origins = Origins::Topic(clients::topics(config).touchpoints);
-    let mut records = TopicReader::open(&clients::kafka(config), topic, Bound::Edge, Bound::Edge)?;
+    let mut records = TopicReader::open(&clients::kafka(config)?, topic, Bound::Edge, Bound::Edge)?;
     let total = records.total();
     let mut found: BTreeMap<Vec<u8>, Found> = BTreeMap::new();
     let bar = Bar::new();

@@ -12,7 +12,7 @@ pub(super) fn run(settings: &Settings, arguments: &Topics) -> anyhow::Result<()>
     let number = |key| i32::try_from(config.number(key)).unwrap_or(i32::MAX);
     let creation =
         arguments.create.then(|| Creation { partitions: number("topics.partitions"), replication: number("topics.replication") });
-    let report = create_and_check(&clients::kafka(&config), &clients::topics(&config), clients::timestamps(&config), creation)?;
+    let report = create_and_check(&clients::kafka(&config)?, &clients::topics(&config), clients::timestamps(&config), creation)?;
     for topic in &report.created {
         output::line(format!("created {topic}"))?;
     }

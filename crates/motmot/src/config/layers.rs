@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 use super::settings::{OPTIONS, OWN_PROPERTIES, PROPERTIES, SETTINGS, Setting, key_of_variable, variable};
 use super::{Config, ConfigError, Origin, Value};
 
-/// What the configuration is merged from.
-#[derive(Clone, Debug, Default)]
+/// What the configuration is merged from. It has no `Debug`: passwords are among it.
+#[derive(Clone, Default)]
 pub(crate) struct Sources {
     /// The file, if one was named.
     pub(crate) file: Option<PathBuf>,

@@ -49,14 +49,14 @@ impl std::fmt::Display for Origin {
 }
 
 /// A checked value in its text form, and where it comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Value {
     pub(crate) text: String,
     pub(crate) origin: Origin,
 }
 
-/// The merged configuration. Every key of [`SETTINGS`] has a valid value.
-#[derive(Clone, Debug)]
+/// The merged configuration. Every key of [`SETTINGS`] has a valid value. It has no `Debug`: some values are passwords.
+#[derive(Clone)]
 pub(crate) struct Config {
     values: BTreeMap<String, Value>,
 }

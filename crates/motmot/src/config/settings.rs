@@ -48,6 +48,50 @@ const fn setting(key: &'static str, default: &'static str, form: Form, help: &'s
 /// All keys, in the order in which people should read them.
 pub(crate) const SETTINGS: &[Setting] = &[
     setting("kafka.brokers", "localhost:9092", Form::Text, "the brokers to start from, HOST:PORT, separated by commas"),
+    setting(
+        "kafka.security_protocol",
+        "plaintext",
+        Form::Word(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]),
+        "TLS (ssl), a name and a password (sasl), both, or neither",
+    ),
+    setting("kafka.ssl_ca_file", "", Form::MaybeText, "certificates (PEM) that sign the brokers'; empty: the system's"),
+    setting("kafka.ssl_certificate_file", "", Form::MaybeText, "this client's certificate (PEM), where the brokers ask for one"),
+    setting("kafka.ssl_key_file", "", Form::MaybeText, "the key of that certificate (PEM)"),
+    setting("kafka.ssl_key_password_file", "", Form::MaybeText, "a file with the password of that key"),
+    setting("kafka.ssl_key_password", "", Form::MaybeText, "the password itself, for its variable"),
+    setting(
+        "kafka.sasl_mechanism",
+        "SCRAM-SHA-512",
+        Form::Word(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]),
+        "how name and password are proved, with sasl_ssl or sasl_plaintext",
+    ),
+    setting("kafka.sasl_username", "", Form::MaybeText, "the name"),
+    setting("kafka.sasl_password_file", "", Form::MaybeText, "a file with the password"),
+    setting("kafka.sasl_password", "", Form::MaybeText, "the password itself, for its variable"),
+    setting("kafka.oauth_token_url", "", Form::MaybeText, "OAUTHBEARER: where tokens are had (OIDC, client credentials)"),
+    setting("kafka.oauth_client_id", "", Form::MaybeText, "OAUTHBEARER: the client's name"),
+    setting("kafka.oauth_client_secret_file", "", Form::MaybeText, "OAUTHBEARER: a file with the client's secret"),
+    setting("kafka.oauth_client_secret", "", Form::MaybeText, "OAUTHBEARER: the secret itself, for its variable"),
+    setting("kafka.oauth_scope", "", Form::MaybeText, "OAUTHBEARER: the scope to ask for"),
+    setting(
+        "registry.url",
+        "",
+        Form::MaybeText,
+        "the schema registry's servers, separated by commas; empty: none, and records are in single-object encoding",
+    ),
+    setting(
+        "registry.auto_register",
+        "true",
+        Form::Word(&["true", "false"]),
+        "register the schemas that are written; false: they must be there",
+    ),
+    setting("registry.user", "", Form::MaybeText, "the user, for basic authentication"),
+    setting("registry.password_file", "", Form::MaybeText, "a file with the password"),
+    setting("registry.password", "", Form::MaybeText, "the password itself, for its variable"),
+    setting("registry.token_file", "", Form::MaybeText, "a file with a bearer token, read at each request"),
+    setting("registry.token", "", Form::MaybeText, "the token itself, for its variable"),
+    setting("registry.ca_file", "", Form::MaybeText, "certificates (PEM) that sign the registry's; empty: the system's"),
+    setting("registry.timeout", "5s", Form::Duration, "how long one question to one server may take"),
     setting("topics.touchpoints", "motmot.touchpoints", Form::Text, "input: touchpoints, keyed by customer"),
     setting("topics.moments", "motmot.moments", Form::Text, "output: the table of critical moments"),
     setting("topics.cycles", "motmot.cycles", Form::Text, "output: the table of service cycles"),
@@ -141,13 +185,16 @@ pub(super) const OWN_PROPERTIES: &[(&str, &str)] = &[
     ("auto.offset.reset", "a lost offset must be noticed, not skipped"),
 ];
 
-/// Whether the value of a key must never be shown: passwords, keys and tokens among librdkafka's properties and the object
+/// Whether the value of a key must never be shown: passwords, keys and tokens, also among librdkafka's properties and the object
 /// store's options.
 pub(crate) fn is_secret(key: &str) -> bool {
-    const MARKS: [&str; 7] = ["password", "secret", "token", "key.pem", "jaas", "credential", "oauthbearer.config"];
+    const SECRETS: [&str; 5] =
+        ["kafka.ssl_key_password", "kafka.sasl_password", "kafka.oauth_client_secret", "registry.password", "registry.token"];
+    const MARKS: [&str; 8] = ["password", "passphrase", "secret", "token", "key.pem", "jaas", "credential", "oauthbearer.config"];
     const OPTION_MARKS: [&str; 6] = ["password", "secret", "token", "key", "credential", "sas"];
     let has = |name: &str, marks: &[&str]| marks.iter().any(|mark| name.contains(mark));
-    key.strip_prefix(PROPERTIES).is_some_and(|name| has(name, &MARKS))
+    SECRETS.contains(&key)
+        || key.strip_prefix(PROPERTIES).is_some_and(|name| has(name, &MARKS))
         || key.strip_prefix(OPTIONS).is_some_and(|name| has(&name.to_lowercase(), &OPTION_MARKS))
 }
 

@@ -25,7 +25,11 @@ pub(crate) fn show(config: &Config, explain: bool) -> String {
         if explain {
             let _ = writeln!(out, "# {}\n# {}; ${}", setting.help, setting.form.words(), variable(setting.key));
         }
-        line(&mut out, key, &value(config.text(setting.key), setting.form), &config.origin(setting.key));
+        let text = config.text(setting.key);
+        // An address with a password in it is refused later; until then it must not be shown either.
+        let is_hidden = !text.is_empty() && (is_secret(setting.key) || setting.key == "registry.url" && text.contains('@'));
+        let text = if is_hidden { HIDDEN.to_owned() } else { value(text, setting.form) };
+        line(&mut out, key, &text, &config.origin(setting.key));
     }
     out
 }

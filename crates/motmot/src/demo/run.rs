@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use motmot_core::Strategy;
 use motmot_desk::{DeskConfig, Transition};
 use motmot_stream::{InputTimestamps, TopicNames, WorkerConfig};
-use motmot_wire::Reader;
+use motmot_wire::{Reader, Writer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -47,9 +47,9 @@ pub(crate) fn run(settings: &Settings, arguments: Demo) -> anyhow::Result<()> {
     let narrator = Arc::new(Mutex::new(Narrator::new(play.dial, paint)));
     let mut service = Service::new("demo", &strategy)?;
     let worker = worker(&broker, &topics, folder.path(), &play);
-    service.start_worker(worker, Arc::clone(&strategy), play.strategy.to_owned(), Reader::new())?;
+    service.start_worker(worker, Arc::clone(&strategy), play.strategy.to_owned(), Reader::new(), Writer::new())?;
     let desk = DeskConfig { brokers: broker.address(), topic: topics.moments.clone(), ..DeskConfig::default() };
-    service.start_desk(desk, strategy, observer(Arc::clone(&narrator), lines))?;
+    service.start_desk(desk, strategy, Reader::new(), observer(Arc::clone(&narrator), lines))?;
     let ready = service.readiness();
     let source = Source::new(&broker.address(), &topics.touchpoints)?;
     let (shared, playing) = (Arc::clone(&narrator), Arc::clone(&play));

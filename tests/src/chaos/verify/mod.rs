@@ -1,0 +1,232 @@
+//! The verifier: reads what was written and what was told, and believes neither the worker nor its reader.
+//!
+//! It has its own reader of topics ([`read`]), its own reader of the brokers' files ([`segments`]), its own murmur2, and its own idea of
+//! what a dead letter, a late touchpoint and a lost one is ([`input`]). Two things it takes from motmot: the decoding of single records, and
+//! the engine, with which [`replayed`] folds the input once, in one go, to the commit's offset and clock. The engine itself is held to an
+//! oracle and to independently computed numbers elsewhere.
+
+#![allow(clippy::unwrap_used, reason = "support of tests: failing is its way to speak")]
+
+pub mod input;
+pub mod read;
+pub mod replayed;
+pub mod segments;
+pub mod tables;
+pub mod tamper;
+pub mod transactions;
+
+use std::collections::BTreeMap;
+
+use motmot_stream::strategies::Contents;
+use motmot_wire::Reader;
+use rdkafka::Offset;
+use rdkafka::consumer::Consumer as _;
+
+use super::cluster::Cluster;
+use crate::kafka::{Bench, PATIENCE, Row, wait_for};
+use replayed::Replayed;
+use segments::Transaction;
+
+/// What is wrong, in words.
+pub type Faults = Vec<String>;
+
+/// The most faults that one check tells: a thousand more say no more.
+const MOST_FAULTS: usize = 20;
+
+/// Up to where a partition is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The first record that is not.
+    pub offset: i64,
+    /// The clock, in ms.
+    pub clock: i64,
+}
+
+/// The output tables' topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Output {
+    /// Moments.
+    Moments,
+    /// Cycles.
+    Cycles,
+    /// Dead letters.
+    Dead,
+}
+
+impl Output {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Moments, Self::Cycles, Self::Dead];
+}
+
+/// The rows that hold, by table and key.
+pub type Held = BTreeMap<(Output, Vec<u8>), Vec<u8>>;
+
+/// All that was written and told, up to the commits.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The input topic's name.
+    pub topic: String,
+    /// Its partitions.
+    pub partitions: i32,
+    /// Its records.
+    pub input: Vec<Row>,
+    /// Where it ends.
+    pub ends: BTreeMap<i32, i64>,
+    /// What the group has committed.
+    pub commits: BTreeMap<i32, Commit>,
+    /// What was told, in the order of each partition, as a read_committed reader has it.
+    pub told: BTreeMap<Output, Vec<Row>>,
+    /// The transactions of each output's partitions that were committed, as the brokers' files have them.
+    pub transactions: BTreeMap<(Output, i32), Vec<Transaction>>,
+    /// What one fold of the input to the commits tells.
+    pub replayed: Replayed,
+    /// Whether every deadline has passed and every record is committed.
+    pub is_over: bool,
+}
+
+/// How much there was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records of the input that are committed.
+    pub records: usize,
+    /// Rows and letters that were told.
+    pub told: usize,
+    /// Transactions that told them, each counted in every partition that it wrote to.
+    pub transactions: usize,
+    /// Rows that hold.
+    pub held: usize,
+    /// Moments that were told and taken back.
+    pub retracted: usize,
+    /// Dead letters.
+    pub dead: usize,
+}
+
+impl Summary {
+    /// Counts.
+    pub fn of(observed: &Observed) -> Self {
+        let count = |output| observed.told.get(&output).map_or(0, Vec::len);
+        Self {
+            records: observed.input.iter().filter(|row| observed.is_committed(row)).count(),
+            told: Output::ALL.into_iter().map(count).sum(),
+            transactions: observed.transactions.values().map(Vec::len).sum(),
+            held: tables::held(observed).0.len(),
+            retracted: tables::retracted(observed),
+            dead: count(Output::Dead),
+        }
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { records, told, transactions, held, retracted, dead } = self;
+        write!(
+            f,
+            "{records} records, {told} rows told in {transactions} transactions, {held} hold, {retracted} moments retracted, {dead} dead letters"
+        )
+    }
+}
+
+impl Observed {
+    /// Whether a record of the input lies before its partition's commit.
+    pub fn is_committed(&self, row: &Row) -> bool {
+        self.commits.get(&row.partition).is_some_and(|commit| row.offset < commit.offset)
+    }
+
+    /// What was told.
+    pub fn rows(&self, output: Output) -> &[Row] {
+        self.told.get(&output).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Holds what was told against what was written.
+pub fn verify(observed: &Observed) -> Faults {
+    let reader = Reader::new();
+    let checks: [(&str, Faults); 7] = [
+        ("transactions", transactions::check(observed, &reader)),
+        ("dead letters", input::check_dead_letters(observed, &reader)),
+        ("evidence", input::check_evidence(observed, &reader)),
+        ("moments' lives", tables::check_lives(observed, &reader)),
+        ("tables", tables::check_equal(observed, &reader)),
+        ("nothing lost", if observed.is_over { input::check_nothing_lost(observed, &reader) } else { Vec::new() }),
+        ("end", if observed.is_over { check_end(observed) } else { Vec::new() }),
+    ];
+    let mut faults = Vec::new();
+    for (check, found) in checks {
+        let more = found.len().saturating_sub(MOST_FAULTS);
+        faults.extend(found.into_iter().take(MOST_FAULTS).map(|fault| format!("{check}: {fault}")));
+        if more > 0 {
+            faults.push(format!("{check}: and {more} more"));
+        }
+    }
+    faults
+}
+
+fn check_end(observed: &Observed) -> Faults {
+    let unfolded = observed.ends.iter().filter(|(p, end)| observed.commits.get(p).is_none_or(|commit| commit.offset != **end));
+    unfolded.map(|(p, end)| format!("partition {p} ends at {end} and is committed up to {:?}", observed.commits.get(p))).collect()
+}
+
+/// The ends of the input's partitions.
+///
+/// # Panics
+/// When the brokers do not say.
+pub fn ends(bench: &Bench) -> BTreeMap<i32, i64> {
+    read::ends(&bench.kafka.brokers, &bench.topics.touchpoints, bench.partitions, "read_uncommitted")
+}
+
+/// Reads all that there is while no worker runs; none: a strategy is half told.
+///
+/// # Panics
+/// When the brokers do not answer.
+pub fn observe(cluster: &Cluster, bench: &Bench, is_over: bool) -> Option<Observed> {
+    let (brokers, topics, partitions) = (&bench.kafka.brokers, &bench.topics, bench.partitions);
+    let outputs = [(Output::Moments, &topics.moments), (Output::Cycles, &topics.cycles), (Output::Dead, &topics.dead_letters)];
+    // A killed worker's transaction hides what comes behind it until it is aborted; the swaps' topic too.
+    outputs.iter().for_each(|(_, topic)| read::until_no_transaction_is_open(brokers, topic, partitions));
+    read::until_no_transaction_is_open(brokers, &topics.strategies, 1);
+    let committed = committed(bench);
+    if committed.values().any(|(_, metadata)| metadata.ends_with("swapping")) {
+        return None;
+    }
+    let commits =
+        committed.iter().map(|(p, (offset, metadata))| (*p, Commit { offset: *offset, clock: clock(metadata) })).collect();
+    let input = read::topic(brokers, &topics.touchpoints, partitions);
+    let contents = Contents::read(&bench.kafka, &topics.strategies).unwrap();
+    let replayed = replayed::fold(&input, &contents, bench, &committed);
+    let transactions = outputs.iter().flat_map(|(output, topic)| {
+        (0..partitions).map(move |p| {
+            let mut log = None;
+            wait_for("a partition's leader", || {
+                log = cluster.log(topic, p);
+                log.is_some()
+            });
+            ((*output, p), segments::transactions(&log.unwrap()))
+        })
+    });
+    let transactions = transactions.collect();
+    let told = outputs.iter().map(|(output, topic)| (*output, read::topic(brokers, topic, partitions))).collect();
+    let (topic, ends) = (topics.touchpoints.clone(), ends(bench));
+    Some(Observed { topic, partitions, input, ends, commits, told, transactions, replayed, is_over })
+}
+
+/// Of each partition that has a commit: the offset, and what the worker wrote beside it.
+fn committed(bench: &Bench) -> BTreeMap<i32, (i64, String)> {
+    let consumer = read::consumer(&bench.kafka.brokers, "read_committed", &bench.name);
+    let mut list = rdkafka::TopicPartitionList::new();
+    for partition in 0..bench.partitions {
+        list.add_partition(&bench.topics.touchpoints, partition);
+    }
+    let mut found = None;
+    wait_for("the committed offsets", || {
+        found = consumer.committed_offsets(list.clone(), PATIENCE).ok();
+        found.is_some()
+    });
+    let found = found.unwrap();
+    let of = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+    found.elements().iter().filter_map(|e| Some((e.partition(), (of(e.offset())?, e.metadata().to_owned())))).collect()
+}
+
+/// The second field of what a worker writes beside an offset.
+fn clock(metadata: &str) -> i64 {
+    metadata.split(';').nth(1).and_then(|clock| clock.parse().ok()).unwrap()
+}
