@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test sim fuzz lint build release bench fmt clean
+.PHONY: help setup demo test sim chaos fuzz lint build release bench fmt clean
 MAKEFLAGS += --no-builtin-rules
 
 ARGS ?=
@@ -24,7 +24,8 @@ setup: ## install all that is missing for the other targets; a second run does n
 
 demo: ## the main job on a simulated bank morning, with no other server (Ctrl-C ends it)
 	@deploy/local/setup build
-	@$(WITH_ENV) cargo run $(LOCKED) --bin motmot -- demo $(ARGS)
+	@$(WITH_ENV) cargo build $(LOCKED) --workspace --bin motmot
+	@$(WITH_ENV) "$$CARGO_TARGET_DIR/debug/motmot" demo $(ARGS)
 
 test: ## all tests, on a real Kafka and real Prometheus tools
 	@deploy/local/setup test
@@ -37,6 +38,11 @@ sim: ## whole workers against a model of Kafka, SEEDS=n of them (FROM=n: from th
 	@$(WITH_ENV) SEEDS=$(SEEDS) cargo test $(LOCKED) -p motmot-stream --lib -- --exact simulator::tests::seeds --nocapture
 
 MINUTES ?= 10
+
+chaos: ## three brokers and four workers, killed, frozen and restarted for MINUTES=n, held against a replay (SEED=n: these faults again)
+	@deploy/local/setup test
+	@$(WITH_ENV) cargo build $(LOCKED) --workspace --bin motmot --bin chaos
+	@$(WITH_ENV) "$$CARGO_TARGET_DIR/debug/chaos" $(MINUTES) $(SEED)
 
 fuzz: ## whatever reads bytes from outside, fuzzed: TARGET=name or all, for MINUTES=n of CPU time each (needs a nightly compiler)
 	@deploy/local/setup build

@@ -101,6 +101,7 @@ impl Others {
             .set("bootstrap.servers", &bench.kafka.brokers)
             .set("group.id", format!("{}-others", bench.name))
             .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
             .set("fetch.wait.max.ms", "5")
             .set("fetch.queue.backoff.ms", "5")
             .create()

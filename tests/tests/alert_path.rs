@@ -88,7 +88,9 @@ fn the_reference_has_every_metric(ports: &[u16]) {
     let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md")).unwrap();
     let pages: String = ports.iter().map(|port| http::get(*port, "/metrics").unwrap().1).collect();
     let served: BTreeSet<&str> = pages.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    let documented: BTreeSet<&str> = docs.split('`').filter(|word| word.starts_with("motmot_")).collect();
+    // Without a schema registry nothing is said of it.
+    let is_told = |word: &&str| word.starts_with("motmot_") && !word.starts_with("motmot_registry_");
+    let documented: BTreeSet<&str> = docs.split('`').filter(is_told).collect();
     assert_eq!(served.difference(&documented).collect::<Vec<_>>(), [&""; 0], "served and not in docs/metrics.md");
     assert_eq!(documented.difference(&served).collect::<Vec<_>>(), [&""; 0], "in docs/metrics.md and not served");
 }

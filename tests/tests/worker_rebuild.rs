@@ -184,7 +184,7 @@ fn from_an_offset_that_is_named() {
     let before = scene.told();
     scene.work(&Registry::new(), || scene.bench.wait_until_committed(scene.begin + service::ALL_OVER));
     let (_, metadata) = &scene.bench.committed()[&0];
-    assert!(metadata.contains(&format!(";{offset};")), "the state is that of the log from {offset} on: {metadata}");
+    assert!(metadata.contains(&format!(";{offset}@")), "the state is that of the log from {offset} on: {metadata}");
     assert!(scene.told() > before + 50, "everything from there is told again");
     // The replay reads what the log has: now as much as the worker has folded.
     admin::eat(&scene.bench, 0, i64::try_from(offset).unwrap());

@@ -1,4 +1,5 @@
 //! Promise: whatever one customer, one cycle or one second has too much of, its partition goes on, all of it is counted, and memory stays bounded.
+//! Run by its name (`deploy/local/kafka run cargo test --workspace --test worker_storms -- --test-threads 1`) on a machine that does nothing else.
 //! The sizes here are a fraction; `cargo run -p motmot-tests --bin storms` does it whole, and measures what everybody else has of it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]

@@ -136,10 +136,10 @@ impl Fleet {
         self.members[worker].aim = Aim::Stand;
     }
 
-    /// Lets a process go on that stands still.
+    /// Lets a process go on that stands still; it may have been asked to stop meanwhile.
     pub fn thaw(&mut self, worker: usize) {
+        self.signal(worker, "CONT");
         if self.members[worker].aim == Aim::Stand {
-            self.signal(worker, "CONT");
             self.start(worker);
         }
     }

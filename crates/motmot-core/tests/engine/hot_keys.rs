@@ -92,3 +92,23 @@ fn a_customer_s_file_takes_so_many_live_cycles_and_leaves_the_others_out() {
     let filed = found.tables.cycles.values().filter(|row| row["customer_file"] == "true").count();
     assert_eq!(filed, MAX_LIVE);
 }
+
+#[test]
+fn a_customer_whose_cycles_end_at_once_costs_no_more_with_each() {
+    let text = "strategy: hot\ncycles: [{inactivity: 1h, grace: 1s}]\nrules:\n  \
+        - {id: unmet, kind: unmet, dimension: reliability}\n";
+    let mut engine = Engine::new(Arc::new(Strategy::load("hot.yaml", text).unwrap()), NoCold, Position::START);
+    let mut tables = Tables::default();
+    for n in 0..20_000 {
+        let stage = if n % 2 == 0 { Stage::Greeting } else { Stage::Farewell };
+        let cycle_id = Some(format!("c{}", n / 2).into());
+        let touchpoint = Touchpoint { customer_id: Some("bot".into()), cycle_id, ..contact(n, n / 20, stage, Outcome::Met) };
+        let arrived = Timestamp::from_millis(START + n / 20);
+        assert_eq!(engine.apply("bot", &touchpoint, arrived, n, &mut tables).unwrap(), Verdict::Folded);
+        if n % 200 == 0 {
+            engine.advance(arrived, usize::MAX, &mut tables).unwrap();
+        }
+    }
+    engine.advance(Timestamp::from_millis(START + 86_400_000), usize::MAX, &mut tables).unwrap();
+    assert_eq!(tables.cycles.len(), 10_000);
+}

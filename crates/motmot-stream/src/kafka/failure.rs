@@ -47,6 +47,8 @@ pub(crate) fn passing(error: &KafkaError) -> Failure {
                 | Code::OperationTimedOut
                 | Code::RequestTimedOut
                 | Code::BrokerTransportFailure
+                | Code::BrokerDestroy
+                | Code::DestroyBroker
                 | Code::AllBrokersDown
                 | Code::NetworkException
                 | Code::WaitingForCoordinator

@@ -16,6 +16,7 @@ use crate::client::{self, FAILOVER, REQUEST_TIMEOUT};
 use crate::config::WorkerConfig;
 use crate::context::Log;
 use crate::error::WorkerError;
+use crate::native;
 use crate::port::{Answer, Failure, Message, Producer};
 
 /// How long a call may take before the shard hears that it is still under way.
@@ -108,15 +109,7 @@ impl Producer for KafkaProducer {
     }
 
     fn flush(&self, wait: Duration) -> Result<(), Failure> {
-        // rdkafka's own flush polls in steps of 100 ms for an event that the producer's thread takes: own steps of 1 ms instead.
-        let begun = Instant::now();
-        loop {
-            let Err(error) = self.producer.flush(Duration::from_millis(1)) else { return Ok(()) };
-            let failure = transactional(&error);
-            if failure.answer != Answer::Retry || begun.elapsed() > wait {
-                return Err(failure);
-            }
-        }
+        native::flush(self.producer.client(), wait).map_err(|e| transactional(&e))
     }
 
     fn send_offsets(&self, offsets: &[(i32, i64, String)], membership: &KafkaMembership) -> Result<(), Failure> {
