@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use motmot_core::moment::MomentState;
-use motmot_core::touchpoint::{Outcome, Stage};
-use motmot_core::{Text, Timestamp, Touchpoint};
+use motmot_core::touchpoint::Stage;
+use motmot_core::{Text, Touchpoint};
 use motmot_stream::partitioner::partition_of;
 use motmot_wire::{Reader, Writer};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -19,6 +19,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::kafka::{Bench, PATIENCE, now_ms};
+use crate::service::{self, encoded};
 
 /// The rule that flags them; a strategy needs it.
 pub const RULE: &str = "  - {id: unhappy, kind: low_rating, rating_below: 3, dimension: empathy, severity: page}\n";
@@ -125,19 +126,8 @@ impl Others {
 
 /// A touchpoint of a customer; its event id is the key and the stage.
 pub fn touchpoint(key: &str, cycle: Option<&str>, stage: Stage, at: i64) -> Touchpoint<'static> {
-    let outcome = if stage == Stage::Greeting { Outcome::None } else { Outcome::Met };
-    Touchpoint {
-        customer_id: Some(Text::owned(key.to_owned())),
-        cycle_id: cycle.map(|id| Text::owned(id.to_owned())),
-        ..Touchpoint::new(format!("{key}-{stage}"), Timestamp::from_millis(at), stage, outcome, "phone", "north")
-    }
-}
-
-/// Its record's value.
-pub fn encoded(writer: &Writer, touchpoint: &Touchpoint<'_>) -> Vec<u8> {
-    let mut value = Vec::new();
-    writer.touchpoint(touchpoint, &mut value).unwrap();
-    value
+    let owned = |text: &str| Text::owned(text.to_owned());
+    Touchpoint { customer_id: Some(owned(key)), cycle_id: cycle.map(owned), ..service::touchpoint(key, stage, at) }
 }
 
 /// What writes touchpoints; it holds few of them at a time.

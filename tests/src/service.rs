@@ -79,9 +79,15 @@ pub fn records(seed: u64, cycles: usize, begin: i64) -> Vec<Out> {
 
 /// A record of a touchpoint.
 pub fn out(writer: &mut Writer, key: &str, touchpoint: &Touchpoint<'_>, arrived_at: i64) -> Out {
+    let value = Some(encoded(writer, touchpoint));
+    Out { key: Some(key.as_bytes().to_vec()), value, timestamp: arrived_at, ..Out::default() }
+}
+
+/// A touchpoint's record value.
+pub fn encoded(writer: &Writer, touchpoint: &Touchpoint<'_>) -> Vec<u8> {
     let mut value = Vec::new();
     writer.touchpoint(touchpoint, &mut value).unwrap_or_else(|e| panic!("{e}"));
-    Out { key: Some(key.as_bytes().to_vec()), value: Some(value), timestamp: arrived_at, ..Out::default() }
+    value
 }
 
 /// A plain touchpoint; its event id is its cycle and its stage.

@@ -16,8 +16,9 @@ use rdkafka::producer::Producer;
 
 use crate::installed::Installed;
 use crate::kafka::{Bench, now_ms};
-use crate::others::{Others, RULE, encoded, producer, send, touchpoint};
+use crate::others::{Others, RULE, producer, send, touchpoint};
 use crate::process::eventually;
+use crate::service::encoded;
 
 /// What comes down, and how much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,9 @@ use chrono::DateTime;
 use motmot_core::touchpoint::Stage;
 use motmot_tests::installed::{Installed, Running};
 use motmot_tests::kafka::{self, Bench, now_ms};
-use motmot_tests::others::{Others, RULE, encoded, producer, send, touchpoint};
+use motmot_tests::others::{Others, RULE, producer, send, touchpoint};
 use motmot_tests::process::eventually;
+use motmot_tests::service::encoded;
 use motmot_wire::Writer;
 use rdkafka::producer::Producer;
 

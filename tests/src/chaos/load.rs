@@ -18,7 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 
 use crate::kafka::now_ms;
-use crate::service::Dice;
+use crate::service::{Dice, encoded};
 
 /// What is written to, and how much.
 #[derive(Clone, Debug)]
@@ -281,7 +281,7 @@ impl Service {
     }
 
     fn push(&mut self, key: &str, touchpoint: &Touchpoint<'_>, due: i64) {
-        let value = self.encode(touchpoint);
+        let value = encoded(&self.writer, touchpoint);
         self.planned.push(Reverse(Planned { due, key: Some(key.to_owned()), value, partition: None }));
     }
 
@@ -291,21 +291,15 @@ impl Service {
         let good = self.touchpoint(who, Stage::Greeting, Outcome::None, at);
         let (key, value, partition) = match self.dice.below(4) {
             0 => (Some(who.key.clone()), b"{\"event_id\": \"json\"}".to_vec(), None),
-            1 => (None, self.encode(&good), Some(0)),
-            2 => (Some(who.key.clone()), self.encode(&good), Some(self.elsewhere(&who.key))),
-            _ => (Some(who.key.clone()), self.encode(&ahead), None),
+            1 => (None, encoded(&self.writer, &good), Some(0)),
+            2 => (Some(who.key.clone()), encoded(&self.writer, &good), Some(self.elsewhere(&who.key))),
+            _ => (Some(who.key.clone()), encoded(&self.writer, &ahead), None),
         };
         self.planned.push(Reverse(Planned { due: at, key, value, partition }));
     }
 
     fn elsewhere(&self, key: &str) -> i32 {
         (motmot_stream::partitioner::partition_of(key.as_bytes(), self.plan.partitions) + 1) % self.plan.partitions
-    }
-
-    fn encode(&mut self, touchpoint: &Touchpoint<'_>) -> Vec<u8> {
-        let mut value = Vec::new();
-        self.writer.touchpoint(touchpoint, &mut value).unwrap();
-        value
     }
 }
 
