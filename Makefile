@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test sim chaos lint build release bench fmt clean
+.PHONY: help setup demo test sim chaos fuzz lint build release bench fmt clean
 MAKEFLAGS += --no-builtin-rules
 
 ARGS ?=
@@ -44,10 +44,14 @@ chaos: ## three brokers and four workers, killed, frozen and restarted for MINUT
 	@$(WITH_ENV) cargo build $(LOCKED) --workspace --bin motmot --bin chaos
 	@$(WITH_ENV) "$$CARGO_TARGET_DIR/debug/chaos" $(MINUTES) $(SEED)
 
+fuzz: ## whatever reads bytes from outside, fuzzed: TARGET=name or all, for MINUTES=n of CPU time each (needs a nightly compiler)
+	@deploy/local/setup build
+	@fuzz/run "$(TARGET)" "$(MINUTES)"
+
 lint: ## formatting, clippy, docs, shell scripts, and the licences and sources of the dependencies
 	@deploy/local/setup lint
 	cargo fmt --all --check
-	shellcheck -x deploy/local/env deploy/local/kafka deploy/local/setup .ci/run
+	shellcheck -x deploy/local/env deploy/local/kafka deploy/local/setup .ci/run fuzz/run
 	@# Advisories are left out: their database is fetched from a site that CI does not reach. `cargo deny check` has all.
 	$(WITH_ENV) cargo deny --log-level warn check bans licenses sources
 	$(WITH_ENV) cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings

@@ -31,7 +31,7 @@ fn sources() -> Vec<(String, String)> {
     }
     let root = root();
     let mut found = Vec::new();
-    ["crates", "tests", "benches"].iter().for_each(|folder| visit(&root.join(folder), &mut found));
+    ["crates", "tests", "benches", "fuzz/checks"].iter().for_each(|folder| visit(&root.join(folder), &mut found));
     found.sort();
     let text = |path: PathBuf| {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();

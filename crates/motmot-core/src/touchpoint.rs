@@ -165,13 +165,13 @@ pub struct Touchpoint<'a> {
     #[serde(default)]
     pub sentiment: Option<f64>,
     /// What the customer was promised here.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "bounded::list")]
     pub promises: Vec<Promise<'a>>,
     /// Which earlier promises this contact kept.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "bounded::list")]
     pub kept_promises: Vec<Text<'a>>,
     /// What was given beyond the promise.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "bounded::list")]
     pub added_value: Vec<Text<'a>>,
     /// Whether the customer left with a reason to come back.
     #[serde(default)]
@@ -224,12 +224,10 @@ pub enum Invalid {
         range: &'static str,
     },
     /// More list entries than [`Touchpoint::MAX_ENTRIES`].
-    #[error("{field} has {count} entries; at most {max} are allowed", max = Touchpoint::MAX_ENTRIES)]
+    #[error("{field} has more than {max} entries; leave some out", max = Touchpoint::MAX_ENTRIES)]
     TooMany {
         /// The field's name.
         field: &'static str,
-        /// How many.
-        count: usize,
     },
 }
 
@@ -342,8 +340,8 @@ impl Touchpoint<'_> {
             ("added_value", self.added_value.len()),
             ("attributes", self.attributes.len()),
         ];
-        if let Some((field, count)) = lists.into_iter().find(|(_, count)| *count > Self::MAX_ENTRIES) {
-            return Err(Invalid::TooMany { field, count });
+        if let Some((field, _)) = lists.into_iter().find(|(_, count)| *count > Self::MAX_ENTRIES) {
+            return Err(Invalid::TooMany { field });
         }
         let long =
             |field, text: &Text<'_>| (text.len() > Self::MAX_TEXT).then_some(Invalid::TooLong { field, length: text.len() });
@@ -361,6 +359,40 @@ impl Touchpoint<'_> {
 
 fn plausible(field: &'static str, at: Timestamp) -> Result<(), Invalid> {
     if Timestamp::PLAUSIBLE.contains(&at) { Ok(()) } else { Err(Invalid::Implausible { field, at }) }
+}
+
+/// Lists that are read no further than it takes to know that they are too long: an empty text is one byte of a record, and twenty-four in
+/// memory, so that a block of a file, compressed to a thousandth, would be gigabytes. The rest is passed over, since behind it may come the
+/// next record.
+mod bounded {
+    use super::Touchpoint;
+    use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    pub(super) fn push<T>(list: &mut Vec<T>, entry: T) {
+        if list.len() <= Touchpoint::MAX_ENTRIES {
+            list.push(entry);
+        }
+    }
+
+    pub(super) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = Vec<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = entries.next_element()? {
+                    push(&mut list, entry);
+                }
+                Ok(list)
+            }
+        }
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
 }
 
 /// Attributes are a map outside and a sorted list inside: the same content has the same bytes.
@@ -384,7 +416,7 @@ mod attributes {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut list = Vec::new();
                 while let Some(entry) = map.next_entry::<Text<'de>, Text<'de>>()? {
-                    list.push(entry);
+                    super::bounded::push(&mut list, entry);
                 }
                 list.sort_unstable();
                 if let Some([twice, _]) = list.array_windows::<2>().find(|[a, b]| a.0 == b.0) {

@@ -149,6 +149,20 @@ fn one_unusable_record_leaves_the_others_and_damage_ends_the_block() {
     check(&broken(b"\x04e3", b"\x05"), 3, "with it 1 more records of its block are lost");
 }
 
+/// A list is read no further than it takes to know that it is too long, and yet the next record is found.
+#[test]
+fn a_list_that_is_too_long_is_passed_over() {
+    let mut touchpoints = many(3);
+    touchpoints[1].touchpoint.kept_promises = vec!["".into(); 100_000];
+    for codec in [Codec::Null, Codec::Deflate] {
+        check(
+            &written(&touchpoints, codec),
+            2,
+            "record 1 (block 0): the touchpoint cannot be: kept_promises has more than 64 entries",
+        );
+    }
+}
+
 #[test]
 fn a_file_of_something_else_is_refused() {
     let moments = apache_avro::Schema::parse_str(motmot_wire::RecordType::Moment.json()).unwrap();

@@ -1,0 +1,83 @@
+//! The corpus, and every crash that was ever found, through each target's function: what was mended stays mended.
+
+#![allow(clippy::unwrap_used)] // a test that panics has failed, as it should
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use motmot_core::touchpoint::{Outcome, Stage};
+use motmot_core::{Timestamp, Touchpoint};
+use motmot_fuzz_checks::{Allowance, TARGETS, seeds};
+
+/// The corpus is for the repository to carry: small inputs that reach far.
+const MOST_BYTES: u64 = 300_000;
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn corpus_and_crashes_hold() {
+    for (target, holds) in TARGETS {
+        for folder in ["corpus", "crashes"] {
+            for file in files(&fuzz().join(folder).join(target)) {
+                println!("{}", file.display()); // the last one is the culprit
+                holds(&std::fs::read(file).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_target_reads_its_seeds_and_refuses_what_is_cut_off() {
+    let mut without: BTreeSet<&str> = TARGETS.into_iter().map(|(target, _)| target).collect();
+    for seed in seeds::all().unwrap() {
+        let (_, holds) = TARGETS.into_iter().find(|(target, _)| *target == seed.target).unwrap();
+        println!("{} {}", seed.target, seed.name);
+        assert!(holds(&seed.bytes), "nothing of it is read: the target or its seed is stale");
+        assert!(!holds(&[]), "nothing is not something");
+        without.remove(seed.target);
+    }
+    assert!(without.is_empty(), "no seed for {without:?}");
+}
+
+#[test]
+fn the_lists_of_targets_agree_and_the_corpus_is_small() {
+    let names: Vec<String> = TARGETS.into_iter().map(|(name, _)| format!("{name}.rs")).collect();
+    let found: Vec<String> =
+        files(&fuzz().join("fuzz_targets")).iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(names, found);
+    let manifest = std::fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    let mut bytes = 0;
+    for (name, _) in TARGETS {
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not built");
+        let corpus = files(&fuzz().join("corpus").join(name));
+        bytes += corpus.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>();
+    }
+    assert!(bytes <= MOST_BYTES, "the corpus has {bytes} bytes: `fuzz/run --keep` makes it small");
+}
+
+/// Each entry is one byte of the record; all of them in memory would be beyond the allowance.
+#[test]
+fn lists_are_read_no_further_than_they_may_be_long() {
+    let mut touchpoint = Touchpoint::new("e", Timestamp::from_millis(0), Stage::Greeting, Outcome::Met, "phone", "north");
+    touchpoint.added_value = vec!["".into(); 10_000];
+    let mut value = Vec::new();
+    motmot_wire::Writer::new().touchpoint(&touchpoint, &mut value).unwrap();
+    assert!(!motmot_fuzz_checks::record(&value));
+}
+
+#[test]
+fn what_a_claimed_length_allocates_is_seen() {
+    let allowance = Allowance { a_byte: 10, base: 100 };
+    allowance.hold(5, || vec![0_u8; 150]);
+    let claimed = std::panic::catch_unwind(|| allowance.hold(5, || vec![0_u8; 151]));
+    assert!(claimed.is_err());
+}
