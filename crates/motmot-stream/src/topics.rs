@@ -20,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MIN_MESSAGE_BYTES: usize = 16 << 20;
 /// What an output topic must take whatever the input allows: a cycle's row with its key and its headers.
 const ROW_BYTES: usize = Writer::MAX_CYCLE + (16 << 10);
-/// What a topic takes if nothing else is said.
+/// What a topic takes if nothing else is said: enough for a row.
 const BROKER_DEFAULT: usize = 1_048_588;
+const _: () = assert!(ROW_BYTES <= BROKER_DEFAULT);
 /// What a dead letter has beyond the record that died: its headers.
 const ENVELOPE_BYTES: usize = 64 << 10;
 /// How long the tables keep a row that is not told again.
@@ -193,7 +194,7 @@ impl Wanted {
         } else {
             settings.push((CLEANUP, "compact,delete".to_owned()));
             settings.push((RETENTION, TABLE_RETENTION_MS.to_owned()));
-            settings.push((MAX_BYTES, ROW_BYTES.max(BROKER_DEFAULT).to_string()));
+            settings.push((MAX_BYTES, BROKER_DEFAULT.to_string()));
         }
         Self { settings, at_least: MAX_BYTES }
     }

@@ -267,14 +267,14 @@ impl Cycle {
         }
     }
 
-    /// Hash of all that can change in the cycle's row; never 0.
+    /// Hash of all that can change in the cycle's row, and of nothing else; never 0.
     fn row_hash(&self, strategy: &Strategy, standing: &RowStanding) -> u64 {
         let instance = u64::from(self.instance.cast_unsigned());
         let experience = (standing.level.map_or(7, |level| level as u64), standing.circle.map_or(7, |circle| circle as u64));
         let facts = [
             self.touchpoints.entries().iter().fold(0, |sum: u64, entry| sum.wrapping_add(entry.id_hash)),
             standing.final_at.as_millis().cast_unsigned(),
-            self.fold.close().at.as_millis().cast_unsigned(),
+            self.closed_at(standing.state).map_or(0, |at| at.as_millis().cast_unsigned()),
             standing.state as u64 | experience.0 << 8 | experience.1 << 16 | u64::from(self.is_filed()) << 24,
             u64::from(standing.is_final) | u64::from(standing.truncated) << 1 | instance << 2,
             self.segment(strategy) as u64,
@@ -285,7 +285,8 @@ impl Cycle {
         facts.iter().for_each(|fact| bytes.extend_from_slice(&fact.to_le_bytes()));
         for told in &self.told {
             bytes.extend_from_slice(&told.id.to_le_bytes());
-            bytes.extend_from_slice(&told.said.to_le_bytes());
+            bytes.extend_from_slice(&told.raised_at.as_millis().to_le_bytes());
+            bytes.push(told.state as u8);
         }
         xxh3_64(&bytes).max(1)
     }
@@ -293,6 +294,10 @@ impl Cycle {
     /// Where the cycle stands at `now`.
     pub(super) fn state(&self, now: Timestamp) -> CycleState {
         self.fold.state(now)
+    }
+
+    fn closed_at(&self, state: CycleState) -> Option<Timestamp> {
+        (state != CycleState::Open).then(|| self.fold.close().at)
     }
 
     fn row<'a>(
@@ -318,7 +323,7 @@ impl Cycle {
             site: first.map(|t| t.site.reborrow()).unwrap_or_default(),
             channel: first.map(|t| t.channel.reborrow()).unwrap_or_default(),
             opened_at: self.fold.first,
-            closed_at: (state != CycleState::Open).then(|| self.fold.close().at),
+            closed_at: self.closed_at(state),
             final_at: standing.final_at,
             outcome: self.fold.farewell.map(|farewell| farewell.outcome),
             truncated: standing.truncated,

@@ -145,6 +145,9 @@ fn agree<C: Cold>(log: &[Record], run: &Run<C>, rules: &Rules, what: &str) -> Re
     if view.verdicts.len() != run.verdicts.len() || verdicts.iter().any(|(expected, found)| expected != found) {
         return Err(TestCaseError::fail(format!("{what}: verdicts should be {:?}, are {:?}", view.verdicts, run.verdicts)));
     }
+    if let Some((_, words)) = run.tables.repeated.iter().find(|(key, _)| is_certain(key)) {
+        return Err(TestCaseError::fail(format!("{what}: told again unchanged: {words}")));
+    }
     let mut found = run.tables.clone();
     for tables in [&mut view.tables, &mut found] {
         tables.cycles.retain(|_, row| is_certain(&row["key"]));

@@ -21,9 +21,20 @@ pub(crate) struct Tables {
     pub(crate) merged: BTreeMap<(String, String), String>,
     /// All that was told, in the order in which it was.
     pub(crate) told: Vec<String>,
+    /// The last of it for each row.
+    last: BTreeMap<String, String>,
+    /// What was told again as it was, and of which key: whoever reads the topics pays for each.
+    pub(crate) repeated: Vec<(String, String)>,
 }
 
 impl Tables {
+    fn hear(&mut self, key: &str, row: String, words: String) {
+        self.told.push(words.clone());
+        if self.last.insert(row, words.clone()).is_some_and(|before| before == words) {
+            self.repeated.push((key.to_owned(), words));
+        }
+    }
+
     /// All that was told, in an order of its own: cycles are told in none.
     pub(crate) fn told_sorted(&self) -> Vec<String> {
         let mut told = self.told.clone();
@@ -143,7 +154,7 @@ pub(crate) fn need_words(name: Option<&str>, opened_at: i64, fulfilled_at: Optio
 
 impl Sink for Tables {
     fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
-        self.told.push(format!("{moment:?}"));
+        self.hear(&moment.key, moment.moment_id.to_string(), format!("{moment:?}"));
         if moment.state == MomentState::Retracted {
             self.moments.remove(moment.moment_id.as_str());
         } else {
@@ -151,7 +162,7 @@ impl Sink for Tables {
         }
     }
     fn cycle(&mut self, cycle: &CycleRecord<'_>, _: &[i64]) {
-        self.told.push(format!("{cycle:?}"));
+        self.hear(&cycle.key, format!("{} {}", cycle.key, cycle.cycle_id), format!("{cycle:?}"));
         if cycle.state == CycleState::Merged {
             self.cycles.remove(&(cycle.key.to_string(), cycle.cycle_id.to_string()));
             let into = cycle.merged_into.as_deref().unwrap_or("nothing").to_owned();
@@ -161,7 +172,7 @@ impl Sink for Tables {
         }
     }
     fn cycle_gone(&mut self, key: &str, cycle_id: &str) {
-        self.told.push(format!("gone {key} {cycle_id}"));
+        self.hear(key, format!("{key} {cycle_id}"), format!("gone {key} {cycle_id}"));
         self.cycles.remove(&(key.to_owned(), cycle_id.to_owned()));
     }
 }
