@@ -148,9 +148,10 @@ pub enum WorkerError {
     },
     /// Another worker has its name in the group.
     #[error(
-        "shard {member}: another worker has joined the group under this name and has taken its work over; this one ends. Two workers must not \
-         have one name: give each its own `worker.instance`. If that one is its successor, started while this process stood still, all \
-         is well"
+        "shard {member}: the group knows another member by this name, and has let this one go. Two workers must not have one name: give each \
+         its own `worker.instance`. If the other is its successor, started while this process stood still, all is well; if there is none, a \
+         broker that coordinated the group was lost before it had noted this member: start it again. Nothing is lost, it goes on from the \
+         last commit"
     )]
     NameTaken {
         /// The shard's name in the group.
