@@ -232,7 +232,7 @@ fn client(ports: &[u16]) -> ClientConfig {
 }
 
 /// Where a group or a transactional id belongs: `String.hashCode`, as Java has it.
-fn internal_partition(id: &str) -> i32 {
+pub fn internal_partition(id: &str) -> i32 {
     let hash = id.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     hash.checked_abs().unwrap_or(0) % INTERNAL_PARTITIONS
 }

@@ -20,9 +20,9 @@ use std::collections::BTreeMap;
 use motmot_stream::strategies::Contents;
 use motmot_wire::Reader;
 use rdkafka::Offset;
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{CommitMode, Consumer as _};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, internal_partition};
 use crate::kafka::{Bench, PATIENCE, Row, wait_for};
 use replayed::Replayed;
 use segments::Transaction;
@@ -211,6 +211,7 @@ pub fn observe(cluster: &Cluster, bench: &Bench, is_over: bool) -> Option<Observ
 
 /// Of each partition that has a commit: the offset, and what the worker wrote beside it.
 fn committed(bench: &Bench) -> BTreeMap<i32, (i64, String)> {
+    wake_coordinator(bench);
     let consumer = read::consumer(&bench.kafka.brokers, "read_committed", &bench.name);
     let mut list = rdkafka::TopicPartitionList::new();
     for partition in 0..bench.partitions {
@@ -224,6 +225,20 @@ fn committed(bench: &Bench) -> BTreeMap<i32, (i64, String)> {
     let found = found.unwrap();
     let of = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
     found.elements().iter().filter_map(|e| Some((e.partition(), (of(e.offset())?, e.metadata().to_owned())))).collect()
+}
+
+/// Lets the group's coordinator see the end of its own log, by a commit of another group that it coordinates as well.
+///
+/// A coordinator that loads its log answers from what was replicated when it had read it; what is replicated between that and its first listening
+/// for more it learns of with the next append (CoordinatorRuntime of Kafka 4.1). After all brokers were killed at once, nothing was
+/// appended, and the offsets of seconds ago were seen here. A worker cannot see them: to join is an append.
+fn wake_coordinator(bench: &Bench) {
+    let mut names = (0..).map(|number| format!("chaos-verifier-{number}"));
+    let other = names.find(|name| internal_partition(name) == internal_partition(&bench.name)).unwrap();
+    let consumer = read::consumer(&bench.kafka.brokers, "read_committed", &other);
+    let mut list = rdkafka::TopicPartitionList::new();
+    list.add_partition_offset(&bench.topics.touchpoints, 0, Offset::Offset(0)).unwrap();
+    wait_for("an append of the group's coordinator", || consumer.commit(&list, CommitMode::Sync).is_ok());
 }
 
 /// The second field of what a worker writes beside an offset.
