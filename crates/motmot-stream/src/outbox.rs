@@ -164,6 +164,18 @@ impl<W: World> Outbox<W> {
         Ok(std::mem::take(&mut self.told))
     }
 
+    /// Lets the group's coordinator append to its log: the offset of a partition in a transaction that is aborted at once.
+    ///
+    /// A coordinator that has loaded its log answers from what was replicated when it had read it; what is replicated between that and its
+    /// first listening for more it learns of with the next append (`CoordinatorRuntime` of Kafka 4.1). Seen after all brokers were lost at
+    /// once: it told offsets from seconds before the last commit, and all since would have been told again.
+    pub(crate) fn wake_coordinator(&mut self, number: i32, membership: &W::Membership) -> Result<(), Interrupt> {
+        self.begin()?;
+        let offset = [(number, 0, String::new())];
+        self.persist("waking the group's coordinator", || self.producer.send_offsets(&offset, membership))?;
+        self.abort()
+    }
+
     /// Throws away what was said since the last commit.
     pub(crate) fn abort(&mut self) -> Result<(), Interrupt> {
         self.told = Told::default();

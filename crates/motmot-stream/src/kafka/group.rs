@@ -131,7 +131,7 @@ impl Group for KafkaGroup {
     fn discard_fetched(&mut self) -> Result<(), Interrupt> {
         // What was fetched lies in the old queue, and goes with it.
         let queue = BatchQueue::new(Arc::clone(&self.consumer), BATCH);
-        self.queue = queue.ok_or_else(|| Interrupt::Aborted("no memory for another queue".to_owned()))?;
+        self.queue = queue.ok_or_else(|| Interrupt::Stuck("no memory for another queue".to_owned()))?;
         Ok(())
     }
 

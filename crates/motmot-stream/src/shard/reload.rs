@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::partition::Partition;
 use super::session::Session;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
@@ -27,6 +28,9 @@ impl<W: World> Session<W> {
         if planted!(NoReload) {
             return Ok(());
         }
+        // While they are still in their places: were it to fail afterwards, nobody would know of them.
+        let numbers: Vec<i32> = self.partitions.iter().flatten().map(Partition::number).collect();
+        self.wake_coordinator(&numbers)?;
         let numbers = self.release_all();
         if numbers.is_empty() {
             return Ok(());

@@ -161,7 +161,18 @@ impl<W: World> Session<W> {
     fn assign(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
         // Loading may take longer than an open transaction may live.
         self.commit()?;
+        self.wake_coordinator(numbers)?;
         self.take_over(numbers)
+    }
+
+    /// What is committed is read next; who is no member will be told soon that it has lost its partitions.
+    pub(super) fn wake_coordinator(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
+        if let Some((&number, membership)) = numbers.first().zip(self.group.membership().filter(W::Group::is_member))
+            && !planted!(StaleCommitTaken)
+        {
+            self.outbox.wake_coordinator(number, &membership)?;
+        }
+        Ok(())
     }
 
     /// Loads partitions and begins to read them. [`Self::reach_commits`] comes next.

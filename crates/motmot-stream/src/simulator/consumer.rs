@@ -138,8 +138,8 @@ impl Group for SimGroup {
             return Err(failure(Answer::Retry, "offsets are not stable"));
         }
         let mut depot = self.simulation.depot.borrow_mut();
-        numbers.iter().for_each(|number| depot.told(self.process, *number, broker.offsets.get(number)));
-        let of = |number: &i32| broker.offsets.get(number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
+        numbers.iter().for_each(|number| depot.told(self.process, *number, broker.committed(*number)));
+        let of = |number: &i32| broker.committed(*number).map(|(offset, text)| (*number, *offset, Some(text.clone())));
         Ok(numbers.iter().filter_map(of).collect())
     }
 

@@ -53,13 +53,15 @@ pub(crate) enum Planted {
     SnapshotAhead,
     /// A snapshot is read on from where the store that gave way to it stood.
     SnapshotMisplaced,
+    /// A coordinator that has not caught up is believed.
+    StaleCommitTaken,
     /// A state of before a rebuild is used.
     FormerStateUsed,
 }
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 25] = [
+    pub(super) const ALL: [(Self, u64); 26] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 2),
         (Self::ZombieCommit, 21),
@@ -84,6 +86,7 @@ impl Planted {
         (Self::RestKept, 43),
         (Self::SnapshotAhead, 750),
         (Self::SnapshotMisplaced, 19),
+        (Self::StaleCommitTaken, 1),
         (Self::FormerStateUsed, 3),
     ];
 }

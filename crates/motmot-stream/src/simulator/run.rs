@@ -192,6 +192,7 @@ impl Run {
         };
         if outage {
             self.simulation.is_away_until.set(until(&mut self.random, 90));
+            self.simulation.broker.borrow_mut().group.is_behind = true;
         }
         if disk {
             self.simulation.disk_fails_until.set(until(&mut self.random, 3));

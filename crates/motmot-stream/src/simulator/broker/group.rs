@@ -40,15 +40,18 @@ pub(in crate::simulator) struct Coordinator {
     pub(in crate::simulator) phase: Phase,
     members: BTreeMap<String, Member>,
     next_id: u64,
+    /// It has loaded its log, and does not know the end of it yet.
+    pub(in crate::simulator) is_behind: bool,
 }
 
 impl Coordinator {
     pub(super) fn new(partitions: i32) -> Self {
-        Self { partitions, generation: 0, phase: Phase::Empty, members: BTreeMap::new(), next_id: 0 }
+        Self { partitions, generation: 0, phase: Phase::Empty, members: BTreeMap::new(), next_id: 0, is_behind: false }
     }
 
     /// A member without an id joins. The same name with another id is its successor: it gets what that one had.
     pub(in crate::simulator) fn join(&mut self, instance: &str, now: Duration) -> u64 {
+        self.is_behind = false;
         self.next_id += 1;
         let (id, deadline) = (self.next_id, now + TIMEOUT);
         if let Some(member) = self.members.get_mut(instance) {
@@ -86,6 +89,7 @@ impl Coordinator {
 
     fn complete(&mut self) {
         if self.phase == Phase::Preparing && self.members.values().all(|member| member.has_joined) {
+            self.is_behind = false;
             self.generation += 1;
             self.assign();
             self.phase = if self.members.is_empty() { Phase::Empty } else { Phase::Stable };

@@ -11,6 +11,7 @@
 //! | `TxnOffsetCommit` is judged by member id, instance id and generation; a generation of −1 passes if the group is empty | KIP-447; `ClassicGroup.validateOffsetCommit` |
 //! | librdkafka takes a refused `TxnOffsetCommit` for abortable | `rd_kafka_txn_handle_TxnOffsetCommit`, 2.12 |
 //! | offsets of an open transaction are hidden: whoever asks for stable ones must wait | KIP-447, `UNSTABLE_OFFSET_COMMIT` |
+//! | a coordinator that has loaded its log may answer from an earlier state of it until something is appended: a marker, a member that joins | `CoordinatorRuntime` 4.1: its listener for the high watermark is registered after the log was read |
 //! | a static member that comes back within its session gets its partitions at once, without a rebalance, and fences its predecessor | KIP-345 |
 //! | a partition moves in two rebalances: it is taken from one member in the first, and given to another in the second | KIP-429 |
 //! | retention moves the log's start; the broker stamps records (`LogAppendTime`), with its own wall clock | topic configuration |
@@ -52,6 +53,8 @@ pub(super) struct Broker {
     pub(super) group: Coordinator,
     /// Committed and stable: the offset, and what lies beside it.
     pub(super) offsets: BTreeMap<i32, (i64, String)>,
+    /// The same before the last of them.
+    former: BTreeMap<i32, (i64, String)>,
 }
 
 impl Broker {
@@ -60,7 +63,18 @@ impl Broker {
         let mut logs: BTreeMap<(Topic, i32), Log> =
             topics.into_iter().flat_map(|topic| (0..partitions).map(move |number| ((topic, number), Log::default()))).collect();
         logs.insert((Topic::Strategies, 0), Log::default());
-        Self { logs, transactions: Transactions::default(), group: Coordinator::new(partitions), offsets: BTreeMap::new() }
+        Self {
+            logs,
+            transactions: Transactions::default(),
+            group: Coordinator::new(partitions),
+            offsets: BTreeMap::new(),
+            former: BTreeMap::new(),
+        }
+    }
+
+    /// What the coordinator says is committed.
+    pub(super) fn committed(&self, partition: i32) -> Option<&(i64, String)> {
+        if self.group.is_behind { self.former.get(&partition) } else { self.offsets.get(&partition) }
     }
 
     pub(super) fn log(&self, topic: Topic, partition: i32) -> &Log {
@@ -77,7 +91,9 @@ impl Broker {
         match due.target {
             transactions::Target::Log(topic, partition) => self.log_mut(topic, partition).mark(due.transaction, due.is_commit),
             transactions::Target::Offsets(offsets) => {
+                self.group.is_behind = false;
                 if due.is_commit {
+                    self.former.clone_from(&self.offsets);
                     self.offsets.extend(offsets);
                 }
             }
