@@ -165,14 +165,12 @@ impl<W: World> Session<W> {
         self.take_over(numbers)
     }
 
-    /// What is committed is read next; who is no member will be told soon that it has lost its partitions.
+    /// What is committed is read next, and who is no member must not read it: others may be about to commit more.
     pub(super) fn wake_coordinator(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
-        if let Some((&number, membership)) = numbers.first().zip(self.group.membership().filter(W::Group::is_member))
-            && !planted!(StaleCommitTaken)
-        {
-            self.outbox.wake_coordinator(number, &membership)?;
-        }
-        Ok(())
+        let Some(&number) = numbers.first().filter(|_| !planted!(StaleCommitTaken)) else { return Ok(()) };
+        let membership = self.group.membership().filter(W::Group::is_member);
+        let membership = membership.ok_or_else(|| Interrupt::Stuck("the group has expelled this member".to_owned()))?;
+        self.outbox.wake_coordinator(number, &membership)
     }
 
     /// Loads partitions and begins to read them. [`Self::reach_commits`] comes next.
