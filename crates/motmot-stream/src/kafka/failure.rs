@@ -53,6 +53,9 @@ pub(crate) fn passing(error: &KafkaError) -> Failure {
                 | Code::AllBrokersDown
                 | Code::NetworkException
                 | Code::WaitingForCoordinator
+                // brokers that have just come back may not know their partitions yet
+                | Code::UnknownPartition
+                | Code::UnknownTopicOrPartition
         )
     );
     Failure { answer: if passes { Answer::Retry } else { Answer::Give }, detail: error.to_string() }

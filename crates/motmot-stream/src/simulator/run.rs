@@ -357,7 +357,7 @@ impl Run {
         self.simulation.skews.borrow_mut().iter_mut().for_each(|skew| *skew = 0);
         // every clock is past all that any process has ever read
         self.simulation.advance(Duration::from_secs(250));
-        let behind = latest.map_or(0, |latest| latest.as_millis() - self.simulation.broker_wall());
+        let behind = latest.map_or(0, |latest| latest.as_millis().saturating_sub(self.simulation.broker_wall()));
         self.simulation.advance(Duration::from_millis(u64::try_from(behind).unwrap_or(0)));
         self.simulation.upstream(false);
         let slots = self.simulation.slots.borrow().len();
