@@ -128,6 +128,13 @@ impl Bench {
     }
 
     fn committed_as_told_by(&self, consumer: &BaseConsumer) -> BTreeMap<i32, (i64, String)> {
+        let mut commits = self.commits_as_told_by(consumer);
+        (0..self.partitions).for_each(|partition| _ = commits.entry(partition).or_default());
+        commits
+    }
+
+    /// The same of those partitions only that have a commit, as this client of the group is told.
+    pub fn commits_as_told_by(&self, consumer: &BaseConsumer) -> BTreeMap<i32, (i64, String)> {
         let mut list = TopicPartitionList::new();
         for partition in 0..self.partitions {
             list.add_partition(&self.topics.touchpoints, partition);
@@ -139,8 +146,8 @@ impl Bench {
             found.is_some()
         });
         let found = found.unwrap();
-        let of = |offset| if let Offset::Offset(offset) = offset { offset } else { 0 };
-        found.elements().iter().map(|e| (e.partition(), (of(e.offset()), e.metadata().to_owned()))).collect()
+        let of = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+        found.elements().iter().filter_map(|e| Some((e.partition(), (of(e.offset())?, e.metadata().to_owned())))).collect()
     }
 
     /// Sets the group's offset of a partition, as a tool would: without what a worker writes beside it.

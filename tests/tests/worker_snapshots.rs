@@ -137,7 +137,8 @@ fn newer_tables(scene: &Scene, snapshots: &SnapshotConfig, dir: &Path, offset: i
         manifest.files.into_iter().filter(|file| file.name.ends_with(".sst")).map(|file| file.object).collect()
     };
     let older: Vec<String> = listed.iter().filter(|listed| listed.name.offset <= offset).flat_map(objects).collect();
-    let files = dir.join(format!("snapshots/{}/{}/{}/0/files", owner.group, owner.topic, owner.topic_id));
+    let topic_id = owner.topic_id.replace('/', "%2F"); // one in three has one
+    let files = dir.join(format!("snapshots/{}/{}/{topic_id}/0/files", owner.group, owner.topic));
     objects(&listed[0]).into_iter().filter(|object| !older.contains(object)).map(|object| files.join(object)).collect()
 }
 

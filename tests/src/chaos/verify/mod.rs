@@ -23,7 +23,7 @@ use rdkafka::Offset;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 
 use super::cluster::{Cluster, internal_partition};
-use crate::kafka::{Bench, PATIENCE, Row, wait_for};
+use crate::kafka::{Bench, Row, wait_for};
 use replayed::Replayed;
 use segments::Transaction;
 
@@ -212,26 +212,14 @@ pub fn observe(cluster: &Cluster, bench: &Bench, is_over: bool) -> Option<Observ
 /// Of each partition that has a commit: the offset, and what the worker wrote beside it.
 fn committed(bench: &Bench) -> BTreeMap<i32, (i64, String)> {
     wake_coordinator(bench);
-    let consumer = read::consumer(&bench.kafka.brokers, "read_committed", &bench.name);
-    let mut list = rdkafka::TopicPartitionList::new();
-    for partition in 0..bench.partitions {
-        list.add_partition(&bench.topics.touchpoints, partition);
-    }
-    let mut found = None;
-    wait_for("the committed offsets", || {
-        found = consumer.committed_offsets(list.clone(), PATIENCE).ok();
-        found.is_some()
-    });
-    let found = found.unwrap();
-    let of = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
-    found.elements().iter().filter_map(|e| Some((e.partition(), (of(e.offset())?, e.metadata().to_owned())))).collect()
+    bench.commits_as_told_by(&read::consumer(&bench.kafka.brokers, "read_committed", &bench.name))
 }
 
 /// Lets the group's coordinator see the end of its own log, by a commit of another group that it coordinates as well.
 ///
 /// A coordinator that loads its log answers from what was replicated when it had read it; what is replicated between that and its first listening
 /// for more it learns of with the next append (CoordinatorRuntime of Kafka 4.1). After all brokers were killed at once, nothing was
-/// appended, and the offsets of seconds ago were seen here. A worker cannot see them: to join is an append.
+/// appended, and the offsets of seconds ago were seen here. A worker that joins cannot see them: to join is an append.
 fn wake_coordinator(bench: &Bench) {
     let mut names = (0..).map(|number| format!("chaos-verifier-{number}"));
     let other = names.find(|name| internal_partition(name) == internal_partition(&bench.name)).unwrap();

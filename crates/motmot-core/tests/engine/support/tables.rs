@@ -22,7 +22,7 @@ pub(crate) struct Tables {
     /// All that was told, in the order in which it was.
     pub(crate) told: Vec<String>,
     /// The last of it for each row.
-    last: BTreeMap<String, String>,
+    pub(crate) last: BTreeMap<String, String>,
     /// What was told again as it was, and of which key: whoever reads the topics pays for each.
     pub(crate) repeated: Vec<(String, String)>,
 }
