@@ -55,7 +55,7 @@ impl<C: Cold> Engine<C> {
                 return Ok(self.overflow(slot));
             }
         }
-        self.recut(key, &live, touchpoint, offset, sink)
+        self.recut(key, &live, touchpoint, offset)
     }
 
     fn assembly(&self, key: &str) -> Option<&Customer> {
@@ -137,14 +137,7 @@ impl<C: Cold> Engine<C> {
     }
 
     /// Inserts a touchpoint that may move the cuts, and cuts anew as far as they move.
-    fn recut(
-        &mut self,
-        key: &str,
-        live: &[Slot],
-        touchpoint: &Touchpoint<'_>,
-        offset: i64,
-        sink: &mut impl Sink,
-    ) -> Result<Verdict, BoxError> {
+    fn recut(&mut self, key: &str, live: &[Slot], touchpoint: &Touchpoint<'_>, offset: i64) -> Result<Verdict, BoxError> {
         let strategy = Arc::clone(&self.strategy);
         let cycle_at = |position: usize| live.get(position).and_then(|slot| self.shelf.cycle(*slot));
         // nothing before the last cycle that begins before the touchpoint can change
@@ -175,7 +168,7 @@ impl<C: Cold> Engine<C> {
         if pieces_len > strategy.max_touchpoints || is_one_too_many {
             return Ok(replaced.first().map_or(Verdict::Overflow, |slot| self.overflow(*slot)));
         }
-        self.exchange(key, &replaced, pieces, sink)?;
+        self.exchange(key, &replaced, pieces)?;
         Ok(Verdict::Folded)
     }
 
@@ -186,13 +179,7 @@ impl<C: Cold> Engine<C> {
     }
 
     /// Puts new cycles in the place of old ones; what was told moves with the touchpoints that it hangs on.
-    pub(super) fn exchange(
-        &mut self,
-        key: &str,
-        replaced: &[Slot],
-        pieces: Vec<Touchpoints>,
-        sink: &mut impl Sink,
-    ) -> Result<(), BoxError> {
+    pub(super) fn exchange(&mut self, key: &str, replaced: &[Slot], pieces: Vec<Touchpoints>) -> Result<(), BoxError> {
         let strategy = Arc::clone(&self.strategy);
         let ids: Vec<Box<str>> = pieces.iter().map(|piece| assembled_id(key, &piece.get(0).event_id).into()).collect();
         let mut told = Vec::new();
@@ -200,18 +187,19 @@ impl<C: Cold> Engine<C> {
         let old_ids: Vec<Box<str>> =
             replaced.iter().filter_map(|slot| self.shelf.cycle(*slot)).map(|cycle| cycle.id.clone()).collect();
         for slot in replaced {
-            let Some(cycle) = self.shelf.cycle_mut(*slot) else { continue };
+            let Some(Body::Cycle(mut cycle)) = self.discard(*slot) else { continue };
             told.append(&mut cycle.told);
             if ids.contains(&cycle.id) {
-                survivors.push((cycle.id.clone(), cycle.told_row, cycle.truncated));
-            } else {
+                survivors.push((cycle.id, cycle.told_row, cycle.truncated));
+            } else if cycle.told_row != 0 {
                 let first = cycle.touchpoints.entries().first().map(|entry| entry.id_hash);
                 let into = pieces.iter().zip(&ids).find(|(piece, _)| first.is_some_and(|id| piece.find(id).is_some()));
-                if let (true, Some((_, into))) = (cycle.told_row != 0, into) {
-                    cycle.tell_merged(&strategy, into, sink);
-                }
+                self.merged.extend(into.map(|(_, into)| (cycle, into.clone())));
             }
-            self.discard(*slot);
+        }
+        // what has come apart again before it was said to be joined never was
+        for (cycle, _) in self.merged.extract_if(.., |(cycle, _)| *cycle.key == *key && ids.contains(&cycle.id)) {
+            survivors.push((cycle.id, cycle.told_row, cycle.truncated));
         }
         // one that survives may have lost the touchpoint that names the customer
         old_ids.iter().for_each(|id| self.strike_out(key, id, 1));

@@ -75,6 +75,8 @@ pub struct Engine<C> {
     due: BTreeSet<Due>,
     /// Cycles that were folded under another strategy and are still to be told.
     rejudge: Vec<Slot>,
+    /// Cycles that were joined with another since the last telling, each with that one's id.
+    merged: Vec<(Box<Cycle>, Box<str>)>,
 }
 
 impl<C: Cold> Engine<C> {
@@ -91,6 +93,7 @@ impl<C: Cold> Engine<C> {
             horizon,
             due: BTreeSet::new(),
             rejudge: Vec::new(),
+            merged: Vec::new(),
         }
     }
 
@@ -223,6 +226,9 @@ impl<C: Cold> Engine<C> {
             self.position.now = self.fire_until(reached, budget)?;
         }
         let now = self.position.now;
+        for (cycle, into) in self.merged.drain(..) {
+            cycle.tell_merged(&self.strategy, &into, sink);
+        }
         // to tell one cycle may show that another of its customer's has something to say
         while !self.shelf.pending.is_empty() {
             for slot in std::mem::take(&mut self.shelf.pending) {
@@ -331,7 +337,7 @@ impl<C: Cold> Engine<C> {
                 Body::Cycle(_) if row.pending => {}
                 Body::Cycle(cycle) if cycle.is_final(&self.strategy, stream_time) => self.bury(slot)?,
                 Body::Cycle(_) => self.shelf.pend(slot),
-                Body::Remains(_) | Body::Customer(_) if row.wake_at <= stream_time => self.discard(slot),
+                Body::Remains(_) | Body::Customer(_) if row.wake_at <= stream_time => _ = self.discard(slot),
                 Body::Remains(_) | Body::Customer(_) => self.file_remains(slot),
             }
         }
@@ -358,13 +364,14 @@ impl<C: Cold> Engine<C> {
     }
 
     /// Takes a row out of the state.
-    fn discard(&mut self, slot: Slot) {
-        let Some(row) = self.shelf.remove(slot) else { return };
+    fn discard(&mut self, slot: Slot) -> Option<Body> {
+        let row = self.shelf.remove(slot)?;
         if let Some(saved) = row.saved {
             let id = row.body.row_id();
             let gone = Gone { key: id.key.into(), cycle_id: id.cycle_id.map(Into::into), saved };
             self.gone.insert_unique(id.hash(), gone, |gone| gone.row().hash());
         }
+        Some(row.body)
     }
 
     /// Finds a row, in memory or in the cold, and of a customer's cycle what it must know.

@@ -38,7 +38,7 @@ impl<C: Cold> Engine<C> {
         }
         let keys: Vec<Box<str>> = self.shelf.customers().filter(|c| !c.assembled.is_empty()).map(|c| c.key.clone()).collect();
         for key in keys {
-            self.cut_anew(&key, sink)?;
+            self.cut_anew(&key)?;
         }
         let rest: Vec<Slot> = self.shelf.slots().collect();
         for slot in rest {
@@ -115,11 +115,11 @@ impl<C: Cold> Engine<C> {
     }
 
     /// Cuts a key's assembled cycles by the gaps of the new strategy.
-    fn cut_anew(&mut self, key: &str, sink: &mut impl Sink) -> Result<(), BoxError> {
+    fn cut_anew(&mut self, key: &str) -> Result<(), BoxError> {
         let live = self.live_of(key);
         let mut pool = Touchpoints::default();
         live.iter().filter_map(|slot| self.shelf.cycle(*slot)).for_each(|cycle| pool.append(&cycle.touchpoints));
         let pieces = cut(&self.strategy, pool);
-        self.exchange(key, &live, pieces, sink)
+        self.exchange(key, &live, pieces)
     }
 }

@@ -8,6 +8,7 @@
 mod damaged_rows;
 mod evictions;
 mod hot_keys;
+mod joins;
 mod mechanisms;
 mod oracle;
 mod properties;

@@ -192,6 +192,11 @@ impl<W: World> Partition<W> {
         self.is_unfinished || self.is_swapping()
     }
 
+    /// Whether rows of it are in the open transaction.
+    pub(super) fn has_told(&self) -> bool {
+        self.has_told
+    }
+
     /// Whether it must be read again from where it stands. Asked once.
     pub(super) fn take_passed_over(&mut self) -> bool {
         std::mem::take(&mut self.is_passed_over)

@@ -23,9 +23,7 @@ const MIN_COMMIT_INTERVAL: Duration = Duration::from_millis(10);
 const FAR_BEHIND: i64 = 20_000;
 /// How much less often.
 const BEHIND_FACTOR: u32 = 5;
-/// A transaction takes up no more deadlines once it has so many rows …
-const MAX_ROWS: u64 = if cfg!(test) { 6 } else { 200_000 };
-/// … or after so long: it must end well before its time-out.
+/// A transaction takes up no more deadlines after so long: it must end well before its time-out.
 const MAX_ADVANCE: Duration = Duration::from_secs(2);
 /// Checkpoints after one commit take about so long at most, so that they do not stand in a row.
 const MAX_CHECKPOINTS: Duration = Duration::from_millis(100);
@@ -330,7 +328,7 @@ impl<W: World> Session<W> {
         }
     }
 
-    /// Tells and commits when it is time: at once for moments at the log's head, else by the interval.
+    /// Tells and commits when it is time: at the log's head as soon as there is something to tell, else by the interval.
     fn pace(&mut self, is_drained: bool) -> Result<(), Interrupt> {
         let since = self.since(self.last_commit);
         if since >= self.commit_interval() {
@@ -339,14 +337,16 @@ impl<W: World> Session<W> {
         if !is_drained || since < MIN_COMMIT_INTERVAL {
             return Ok(());
         }
-        let before = self.outbox.told().moments;
+        let before = self.outbox.told().rows();
         let Self { shared, outbox, group, partitions, .. } = self;
         for partition in partitions.iter_mut().flatten().filter(|partition| partition.is_untold()) {
             if group.high_watermark(partition.number()).is_none_or(|end| partition.next() >= end) {
                 partition.advance(shared, outbox)?;
             }
         }
-        if self.outbox.told().moments > before { self.commit() } else { Ok(()) }
+        // Were it left open, what comes next might tell a row of it once more.
+        let has_told = self.outbox.told().rows() > before && !planted!(TransactionLeftOpen);
+        if has_told { self.commit() } else { Ok(()) }
     }
 
     /// Tells what is untold, and ends the transaction with the offsets and clocks of all partitions that have moved.
@@ -359,7 +359,8 @@ impl<W: World> Session<W> {
                 partition.advance(shared, outbox)?; // a portion a transaction
                 continue;
             }
-            while partition.is_untold() || partition.is_unfinished() && outbox.told().rows() < MAX_ROWS && has_time() {
+            // Deadlines with nothing to say need no transaction of their own; any other portion does, for the next may say it otherwise.
+            while partition.is_untold() || partition.is_unfinished() && !partition.has_told() && has_time() {
                 partition.advance(shared, outbox)?;
             }
         }

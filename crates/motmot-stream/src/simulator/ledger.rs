@@ -12,6 +12,7 @@
 //! 5. **Checkpoints.** None is ever ahead of the commit: not in offset, clock or swaps.
 //! 6. **Commits.** They never go back over a record or in the clock, and never pass what is not decided.
 //! 7. **Clocks.** A clock that is beyond the stream time was read from a wall when nothing had arrived that was not folded.
+//! 8. **Transactions.** None tells a row twice: each holds what its commit found changed, and nothing on the way there.
 //!
 //! A partition that was given up (`motmot rebuild`) begins a new account: what it told before may stay in the tables beside what it tells again.
 //!
@@ -28,7 +29,7 @@ use motmot_core::{Strategy, Timestamp};
 use motmot_store::{Meta, Origin, StrategyId};
 
 use super::broker::{Broker, Decided, Log, Seen, Topic, TransactionId};
-use super::replay::{Replay, Table};
+use super::replay::{self, Replay, Table};
 use crate::metadata::CommitMetadata;
 use crate::metrics::{Metrics, OUTCOMES};
 use crate::strategies::SwapRecord;
@@ -126,10 +127,16 @@ impl Ledger {
 
     pub(super) fn decided(&mut self, broker: &mut Broker, process: u64, decided: &Decided) {
         self.commits += 1;
+        let mut told = BTreeMap::new();
         for (topic, partition, key, value) in self.outputs.remove(&decided.transaction).unwrap_or_default() {
             match topic {
                 Topic::Moments | Topic::Cycles => {
                     self.account(partition).table.take(topic, key.as_deref().unwrap_or_default(), value.as_deref());
+                    let before = told.insert((topic, partition, key), value.clone());
+                    if let Some(before) = before.filter(|before| !self.is_tampered && !replay::comes_after(before, &value)) {
+                        let [before, value] = [before, value].map(|value| replay::row(topic, value.as_deref()));
+                        panic!("partition {partition}: told twice in one transaction:\n  {before}\n  {value}");
+                    }
                 }
                 Topic::Strategies => {
                     let swap = SwapRecord::parse(std::str::from_utf8(&value.unwrap()).unwrap()).unwrap();

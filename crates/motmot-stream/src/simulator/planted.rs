@@ -57,37 +57,40 @@ pub(crate) enum Planted {
     StaleCommitTaken,
     /// A state of before a rebuild is used.
     FormerStateUsed,
+    /// What was told stays in the open transaction, and more is folded.
+    TransactionLeftOpen,
 }
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 26] = [
+    pub(super) const ALL: [(Self, u64); 27] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 2),
-        (Self::ZombieCommit, 21),
+        (Self::ZombieCommit, 26),
         (Self::CountInRefold, 2),
         (Self::TimerLost, 1),
         (Self::ClockForgotten, 2),
         (Self::NoReload, 2),
-        (Self::LoudRefold, 10),
+        (Self::LoudRefold, 3),
         (Self::SwapNotRefolded, 2),
-        (Self::CheckpointInSwap, 283),
-        (Self::FoldInSwap, 12),
-        (Self::StormForgotten, 3176),
-        (Self::MarkersNotPassed, 4),
+        (Self::CheckpointInSwap, 243),
+        (Self::FoldInSwap, 14),
+        (Self::StormForgotten, 586),
+        (Self::MarkersNotPassed, 2),
         (Self::FoldedTwice, 3),
-        (Self::TickAfterEnd, 1),
+        (Self::TickAfterEnd, 129),
         (Self::SwapUnrecorded, 2),
         (Self::CommitOfExpelled, 51),
-        (Self::ClockBeyondCommit, 1),
+        (Self::ClockBeyondCommit, 2),
         (Self::AwaitedSkipped, 4),
         (Self::UnknownBuried, 4),
-        (Self::MarkersBeyondHold, 8),
+        (Self::MarkersBeyondHold, 7),
         (Self::RestKept, 43),
-        (Self::SnapshotAhead, 750),
+        (Self::SnapshotAhead, 631),
         (Self::SnapshotMisplaced, 19),
-        (Self::StaleCommitTaken, 1),
-        (Self::FormerStateUsed, 3),
+        (Self::StaleCommitTaken, 350),
+        (Self::FormerStateUsed, 29),
+        (Self::TransactionLeftOpen, 1),
     ];
 }
 

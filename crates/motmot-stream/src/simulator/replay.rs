@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use motmot_core::cycle::{CycleRecord, CycleState};
@@ -56,14 +57,29 @@ impl Table {
             let (found, should) = (self.0.get(key), expected.0.get(key));
             if found != should {
                 _ = writeln!(words, "{:?} {}", key.0, String::from_utf8_lossy(&key.1));
-                _ = writeln!(words, "  is     {}\n  should {}", row(key.0, found), row(key.0, should));
+                _ = writeln!(
+                    words,
+                    "  is     {}\n  should {}",
+                    row(key.0, found.map(Vec::as_slice)),
+                    row(key.0, should.map(Vec::as_slice))
+                );
             }
         }
         panic!("{words}");
     }
 }
 
-fn row(topic: Topic, value: Option<&Vec<u8>>) -> String {
+/// Whether these are rows of two cycles that had the same id one after another.
+pub(super) fn comes_after(before: &Option<Rc<[u8]>>, after: &Option<Rc<[u8]>>) -> bool {
+    let Some((before, after)) = before.as_deref().zip(after.as_deref()) else { return false };
+    let ends_before = |reader: &Reader| {
+        let (before, after) = (reader.cycle(before).ok()?, reader.cycle(after).ok()?);
+        Some(before.is_final && before.final_at < after.opened_at)
+    };
+    with_reader(ends_before).unwrap_or(false)
+}
+
+pub(super) fn row(topic: Topic, value: Option<&[u8]>) -> String {
     let Some(value) = value else { return "absent".to_owned() };
     with_reader(|reader| match topic {
         Topic::Moments => format!("{:?}", reader.moment(value).unwrap()),

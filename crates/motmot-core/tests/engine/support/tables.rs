@@ -1,6 +1,6 @@
 //! The output tables as a reader of the topics would hold them: the last row of each key, absent ones left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use motmot_core::cycle::{CycleRecord, CycleState, Judgement, VerdictRecord};
@@ -23,16 +23,24 @@ pub(crate) struct Tables {
     pub(crate) told: Vec<String>,
     /// The last of it for each row.
     pub(crate) last: BTreeMap<String, String>,
-    /// What was told again as it was, and of which key: whoever reads the topics pays for each.
+    /// What was told again as it was, or twice in one transaction, and of which key: whoever reads the topics pays for each.
     pub(crate) repeated: Vec<(String, String)>,
+    /// Rows in the open transaction, but for those that are the last of their cycle.
+    pub(crate) open: BTreeSet<String>,
 }
 
 impl Tables {
-    fn hear(&mut self, key: &str, row: String, words: String) {
+    fn hear(&mut self, key: &str, row: String, words: String, is_last: bool) {
         self.told.push(words.clone());
-        if self.last.insert(row, words.clone()).is_some_and(|before| before == words) {
+        let is_twice = if is_last { self.open.remove(&row) } else { !self.open.insert(row.clone()) };
+        if self.last.insert(row, words.clone()).is_some_and(|before| before == words) || is_twice {
             self.repeated.push((key.to_owned(), words));
         }
+    }
+
+    /// All that was told is committed.
+    pub(crate) fn commit(&mut self) {
+        self.open.clear();
     }
 
     /// All that was told, in an order of its own: cycles are told in none.
@@ -154,7 +162,7 @@ pub(crate) fn need_words(name: Option<&str>, opened_at: i64, fulfilled_at: Optio
 
 impl Sink for Tables {
     fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
-        self.hear(&moment.key, moment.moment_id.to_string(), format!("{moment:?}"));
+        self.hear(&moment.key, moment.moment_id.to_string(), format!("{moment:?}"), false);
         if moment.state == MomentState::Retracted {
             self.moments.remove(moment.moment_id.as_str());
         } else {
@@ -162,7 +170,7 @@ impl Sink for Tables {
         }
     }
     fn cycle(&mut self, cycle: &CycleRecord<'_>, _: &[i64]) {
-        self.hear(&cycle.key, format!("{} {}", cycle.key, cycle.cycle_id), format!("{cycle:?}"));
+        self.hear(&cycle.key, format!("{} {}", cycle.key, cycle.cycle_id), format!("{cycle:?}"), cycle.is_final);
         if cycle.state == CycleState::Merged {
             self.cycles.remove(&(cycle.key.to_string(), cycle.cycle_id.to_string()));
             let into = cycle.merged_into.as_deref().unwrap_or("nothing").to_owned();
@@ -172,7 +180,7 @@ impl Sink for Tables {
         }
     }
     fn cycle_gone(&mut self, key: &str, cycle_id: &str) {
-        self.hear(key, format!("{key} {cycle_id}"), format!("gone {key} {cycle_id}"));
+        self.hear(key, format!("{key} {cycle_id}"), format!("gone {key} {cycle_id}"), false);
         self.cycles.remove(&(key.to_owned(), cycle_id.to_owned()));
     }
 }
