@@ -83,6 +83,8 @@ impl Measured {
 const PACE: Duration = Duration::from_millis(20);
 /// How long the worker has to itself before the storm, with everybody else.
 const CALM: Duration = Duration::from_secs(5);
+/// How long everybody else is looked at, if the storm is over sooner.
+const LONG_ENOUGH: Duration = Duration::from_secs(2);
 /// How long a storm may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -124,6 +126,7 @@ pub fn run(broker: &str, dir: &Path, weather: Weather) -> Measured {
         let (records, over) = weather.let_come(&bench);
         bench.wait_long_until(over, PATIENCE, || ());
         let wall = begun.elapsed();
+        std::thread::sleep(LONG_ENOUGH.saturating_sub(wall));
         others.end();
         eventually("everybody else's flags", PATIENCE, || others.are_seen(begun).then_some(()));
         let mut flags: Vec<_> = others.flags(begun).iter().map(|flag| flag.seen - flag.sent).collect();

@@ -1,18 +1,21 @@
 //! Promise: whatever one customer, one cycle or one second has too much of, its partition goes on, all of it is counted, and memory stays bounded.
-//! Run by its name (`deploy/local/kafka run cargo test --workspace --test worker_storms -- --test-threads 1`) on a machine that does nothing else.
 //! The sizes here are a fraction; `cargo run -p motmot-tests --bin storms` does it whole, and measures what everybody else has of it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by it")]
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use motmot_tests::kafka;
 use motmot_tests::storms::{Measured, Storm, Weather, run};
 
 const GROWTH: u64 = 200_000_000;
+/// One at a time: two storms starve the broker that they share.
+static SKY: Mutex<()> = Mutex::new(());
 
 fn weather(test: &str, storm: Storm) -> Option<Measured> {
     let broker = kafka::broker(test)?;
+    let _alone = SKY.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let measured = run(&broker, dir.path(), Weather { storm, rate: 20_000, limit: Duration::from_secs(6) });
     assert!(measured.growth() < GROWTH, "{storm:?}: memory grew by {} bytes", measured.growth());
