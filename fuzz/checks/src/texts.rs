@@ -19,7 +19,7 @@ const YAML: Allowance = Allowance { a_byte: 8_192, base: 1 << 20 };
 
 /// A refusal says where and how to mend it.
 fn refused(text: &str, problems: &Problems) {
-    let lines = text.matches(['\n', '\r']).count() + 1; // YAML ends a line at either
+    let lines = text.matches(['\n', '\r']).count() + 2; // YAML ends a line at either, and its own end is a line more
     assert!(!problems.is_empty());
     for problem in problems.sorted() {
         assert!(problem.place.line <= lines && !problem.mend.is_empty(), "{problem:?}");
