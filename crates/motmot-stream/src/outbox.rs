@@ -82,7 +82,7 @@ impl<W: World> Outbox<W> {
         let starting = "starting its transactions";
         outbox.repeat(starting, STARTING, || outbox.producer.init()).map_err(|failure| match failure.answer {
             Answer::Retry => WorkerError::Unanswered { member: outbox.member.clone(), detail: format!("{starting}: {failure}") },
-            Answer::Abort | Answer::Renew | Answer::Give => outbox.fatal(starting, failure.detail),
+            Answer::Abort | Answer::Renew | Answer::Cede | Answer::Give => outbox.fatal(starting, failure.detail),
         })?;
         Ok(outbox)
     }
@@ -187,7 +187,7 @@ impl<W: World> Outbox<W> {
         self.repeat(aborting, PERSISTENCE, || self.producer.abort()).map_err(|failure| match failure.answer {
             // An abort that wants an abort is none that can be had from this client.
             Answer::Abort => self.judge(aborting, Failure { answer: Answer::Renew, ..failure }),
-            Answer::Retry | Answer::Renew | Answer::Give => self.judge(aborting, failure),
+            Answer::Retry | Answer::Renew | Answer::Cede | Answer::Give => self.judge(aborting, failure),
         })
     }
 
@@ -213,6 +213,7 @@ impl<W: World> Outbox<W> {
             // In both cases the outcome may be unknown: the broker says it to the next producer of this name.
             Answer::Renew => Interrupt::Spent(format!("{doing}: {failure}")),
             Answer::Retry => Interrupt::Stuck(format!("{doing}: {failure}")),
+            Answer::Cede => Interrupt::End(WorkerError::NameTaken { member: self.member.clone() }),
             Answer::Give => Interrupt::End(self.fatal(doing, failure.detail)),
         }
     }

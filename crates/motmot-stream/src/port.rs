@@ -230,6 +230,8 @@ pub(crate) enum Answer {
     Abort,
     /// The client is of no more use, and another one is to take its place.
     Renew,
+    /// The group knows another member by this name: the place is that one's.
+    Cede,
     /// Nothing mends it that a shard could do.
     Give,
 }

@@ -16,6 +16,8 @@ pub(super) fn transactional(error: &KafkaError) -> Failure {
         return Failure { answer: Answer::Give, detail };
     }
     let answer = match error {
+        // Not to be aborted and done again: a shard that joins anew would take the place back from its successor.
+        KafkaError::Transaction(e) if e.code() == RDKafkaErrorCode::FencedInstanceId => Answer::Cede,
         // Fenced, too: a coordinator that ends an overdue transaction says so in the same words as one that knows another producer of the name.
         // Which it was, the group says.
         KafkaError::Transaction(e) if e.is_fatal() => Answer::Renew,

@@ -166,8 +166,10 @@ impl<W: World> Session<W> {
     /// What is committed is read next, and who is no member must not read it: others may be about to commit more.
     pub(super) fn wake_coordinator(&mut self, numbers: &[i32]) -> Result<(), Interrupt> {
         let Some(&number) = numbers.first().filter(|_| !planted!(StaleCommitTaken)) else { return Ok(()) };
-        let membership = self.group.membership().filter(W::Group::is_member);
-        let membership = membership.ok_or_else(|| Interrupt::Stuck("the group has expelled this member".to_owned()))?;
+        let Some(membership) = self.group.membership().filter(W::Group::is_member) else {
+            self.group.poll()?; // where another has its place, it says so: that place is not to be taken back
+            return Err(Interrupt::Stuck("the group has expelled this member".to_owned()));
+        };
         self.outbox.wake_coordinator(number, &membership)
     }
 

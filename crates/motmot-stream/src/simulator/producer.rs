@@ -138,6 +138,9 @@ impl Producer for SimProducer {
         {
             let now = self.simulation.elapsed();
             let mut broker = self.simulation.broker.borrow_mut();
+            if broker.group.is_replaced(membership) && !planted!(ZombieCommit) {
+                return Err(self.fail(failure(Answer::Cede, "the group knows another member by this name")));
+            }
             if !broker.group.accepts(membership) && !planted!(ZombieCommit) {
                 return Err(self.fail(failure(Answer::Abort, "the group's generation is another one")));
             }

@@ -8,7 +8,7 @@
 //! | a transaction that outlives `transaction.timeout.ms` is aborted by its coordinator, which raises the epoch; the coordinator looks now and then | KIP-98; `abort.timed.out.transaction.cleanup.interval.ms` |
 //! | to commit once more what was committed is no error; to commit what was aborted is | `TransactionMetadata` transitions; `EndTxn` |
 //! | librdkafka takes a fenced or outdated epoch for fatal | `rd_kafka_txn_handle_EndTxn`, 2.12 |
-//! | `TxnOffsetCommit` is judged by member id, instance id and generation; a generation of −1 passes if the group is empty | KIP-447; `ClassicGroup.validateOffsetCommit` |
+//! | `TxnOffsetCommit` is judged by member id, instance id (another member has it: `FENCED_INSTANCE_ID`) and generation; a generation of −1 passes if the group is empty | KIP-447; `ClassicGroup.validateOffsetCommit` |
 //! | librdkafka takes a refused `TxnOffsetCommit` for abortable | `rd_kafka_txn_handle_TxnOffsetCommit`, 2.12 |
 //! | offsets of an open transaction are hidden: whoever asks for stable ones must wait | KIP-447, `UNSTABLE_OFFSET_COMMIT` |
 //! | a coordinator that has loaded its log may answer from an earlier state of it until something is appended: a marker, a member that joins | `CoordinatorRuntime` 4.1: its listener for the high watermark is registered after the log was read |
