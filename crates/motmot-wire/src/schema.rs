@@ -133,7 +133,7 @@ impl WriterSchema {
     fn readable_as(json: &str, reader: fn(RecordType) -> &'static str) -> Result<Self, SchemaError> {
         let not_a_schema = |detail: &dyn fmt::Display| SchemaError::NotASchema { detail: detail.to_string() };
         let value: Value = serde_json::from_str(json).map_err(|e| not_a_schema(&e))?;
-        check_names(&value)?;
+        check_parts(&value)?;
         let fast: serde_avro_fast::Schema = json.parse().map_err(|e: Refused| not_a_schema(&e))?;
         let theirs = apache_avro::Schema::parse(&value).map_err(|e| not_a_schema(&e))?;
         let name = theirs.name().map_or_else(|| "no record".to_owned(), |name| name.fullname(None));
@@ -183,16 +183,27 @@ pub(crate) fn known() -> Vec<Arc<WriterSchema>> {
     RecordType::ALL.into_iter().map(|record| Arc::clone(record.current())).chain(earlier).collect()
 }
 
-/// Refuses names that are none, before the reference implementation sees them: it panics on them (`apache-avro` 0.21).
-fn check_names(schema: &Value) -> Result<(), SchemaError> {
+/// Refuses what the reference implementation panics on (`apache-avro` 0.21): names that are none, and in the places that count for a
+/// schema's canonical form anything but names, schemas and whole numbers.
+fn check_parts(schema: &Value) -> Result<(), SchemaError> {
+    let not_a_schema = |detail: String| Err(SchemaError::NotASchema { detail });
     match schema {
-        Value::String(name) if !is_name(name) => Err(SchemaError::NotASchema { detail: format!("`{name}` is no name") }),
-        Value::Array(entries) => entries.iter().try_for_each(check_names),
+        Value::String(name) if !is_name(name) => not_a_schema(format!("`{name}` is no name")),
+        Value::String(_) => Ok(()),
+        Value::Array(entries) => entries.iter().try_for_each(check_parts),
         Value::Object(object) => {
-            let named = ["name", "type", "items", "values", "fields", "aliases"];
-            named.into_iter().filter_map(|key| object.get(key)).try_for_each(check_names)
+            for key in ["size", "precision", "scale"] {
+                let is_number =
+                    |value: &Value| value.as_i64().is_some() || value.as_str().is_some_and(|text| text.parse::<i64>().is_ok());
+                if let Some(value) = object.get(key).filter(|value| !is_number(value)) {
+                    return not_a_schema(format!("`{key}` is {value}, and no whole number"));
+                }
+            }
+            let parts =
+                ["name", "type", "items", "values", "fields", "symbols", "order"].into_iter().filter_map(|key| object.get(key));
+            parts.chain(object.get("aliases").filter(|aliases| !aliases.is_null())).try_for_each(check_parts)
         }
-        _ => Ok(()),
+        other => not_a_schema(format!("`{other}` stands where a name or a schema belongs")),
     }
 }
 

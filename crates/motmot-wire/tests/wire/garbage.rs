@@ -122,10 +122,17 @@ proptest! {
 }
 
 #[test]
-fn a_schema_with_a_name_that_is_none_is_refused() {
-    for (name, other) in
-        [("Initiator", "I~itiator"), ("\"string\"", "\"str ng\""), ("\"event_id\"", "\"\""), ("motmot", "mot..mot")]
-    {
+fn a_schema_whose_canonical_form_is_none_is_refused() {
+    for (name, other) in [
+        ("Initiator", "I~itiator"),
+        ("\"string\"", "\"str ng\""),
+        ("\"event_id\"", "\"\""),
+        ("motmot", "mot..mot"),
+        ("\"event_id\"", "\"event_id\", \"symbols\": null"),
+        ("\"event_id\"", "\"event_id\", \"order\": 7"),
+        ("\"event_id\"", "\"event_id\", \"size\": \"large\""),
+        ("\"event_id\"", "\"event_id\", \"scale\": 1e99"),
+    ] {
         let schema = RecordType::Touchpoint.json().replace(name, other);
         assert!(matches!(WriterSchema::parse(&schema), Err(SchemaError::NotASchema { .. })), "{other}");
     }
