@@ -25,7 +25,7 @@ use super::swap::{self, Swap};
 
 /// Deadlines that one call of `advance` works off: a storm of them is many transactions, none of which outlives its time-out.
 /// Few in tests: a simulated storm is small.
-pub(super) const DEADLINES: usize = if cfg!(test) { 3 } else { 20_000 };
+pub(super) const DEADLINES: usize = if cfg!(test) { 1 } else { 20_000 };
 
 /// Whether the partition is heard.
 pub(super) enum Phase {
