@@ -31,7 +31,7 @@ impl<W: World> Session<W> {
         // While they are still in their places: were it to fail afterwards, nobody would know of them.
         let numbers: Vec<i32> = self.partitions.iter().flatten().map(Partition::number).collect();
         self.wake_coordinator(&numbers)?;
-        let numbers = self.release_all();
+        self.release_all();
         if numbers.is_empty() {
             return Ok(());
         }

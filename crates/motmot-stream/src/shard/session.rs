@@ -104,15 +104,13 @@ impl<W: World> Session<W> {
         outbox
     }
 
-    /// Lets go of all partitions; returns their numbers.
-    pub(super) fn release_all(&mut self) -> Vec<i32> {
+    /// Lets go of all partitions.
+    pub(super) fn release_all(&mut self) {
         let Self { shared, group, partitions, .. } = self;
-        let release = |mut partition: Partition<W>| {
+        for mut partition in partitions.iter_mut().filter_map(Option::take) {
             partition.end_hold(shared, group);
             release(shared, &partition);
-            partition.number()
-        };
-        partitions.iter_mut().filter_map(Option::take).map(release).collect()
+        }
     }
 
     #[cfg(test)]

@@ -54,15 +54,10 @@ impl Table {
         }
         let mut words = format!("{place}: the tables are not those of a replay\n");
         for key in self.0.keys().chain(expected.0.keys().filter(|key| !self.0.contains_key(*key))) {
-            let (found, should) = (self.0.get(key), expected.0.get(key));
+            let [found, should] = [self, expected].map(|table| table.0.get(key).map(Vec::as_slice));
             if found != should {
                 _ = writeln!(words, "{:?} {}", key.0, String::from_utf8_lossy(&key.1));
-                _ = writeln!(
-                    words,
-                    "  is     {}\n  should {}",
-                    row(key.0, found.map(Vec::as_slice)),
-                    row(key.0, should.map(Vec::as_slice))
-                );
+                _ = writeln!(words, "  is     {}\n  should {}", row(key.0, found), row(key.0, should));
             }
         }
         panic!("{words}");
