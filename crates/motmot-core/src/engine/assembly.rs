@@ -12,7 +12,7 @@ use crate::touchpoint::{Stage, Touchpoint};
 use super::Engine;
 use super::cycle::Cycle;
 use super::file::MAX_LIVE;
-use super::fold::{Fold, final_at_alone, policy_of};
+use super::fold::{Ending, final_at_alone, policy_of};
 use super::port::{BoxError, Cold, RowId, Sink, Verdict};
 use super::shelf::{Body, Customer, Slot};
 use super::touchpoints::{Touchpoints, assembled_id};
@@ -26,7 +26,6 @@ impl<C: Cold> Engine<C> {
         offset: i64,
         sink: &mut impl Sink,
     ) -> Result<Verdict, BoxError> {
-        let strategy = Arc::clone(&self.strategy);
         self.settle(key, sink)?;
         let live = self.live_of(key);
         let cycles = || live.iter().filter_map(|slot| self.shelf.cycle(*slot));
@@ -34,22 +33,17 @@ impl<C: Cold> Engine<C> {
             return Ok(verdict);
         }
         let at = touchpoint.occurred_at;
-        let before_all = cycles().next().is_none_or(|first| at < first.fold.first);
+        let before_all = cycles().next().is_none_or(|first| at < first.outline.first);
         if before_all && self.frozen_until(key).is_some_and(|frozen| at <= frozen) {
             return Ok(Verdict::Late);
         }
         // most often the key has one cycle, and the touchpoint is its next
         if let Some(slot) = live.last().copied()
             && let Some(cycle) = self.shelf.cycle_mut(slot)
-            && at > cycle.fold.last
+            && at > cycle.outline.last
         {
-            if !starts_new(cycle, touchpoint) {
-                let verdict = cycle.add(&strategy, touchpoint, offset);
-                self.mark(slot);
-                if verdict == Verdict::Folded {
-                    self.enter(slot)?;
-                }
-                return Ok(verdict);
+            if !cycle.outline.ending().is_followed_by_new(at, touchpoint.stage) {
+                return self.lengthen(slot, touchpoint, offset);
             }
             if live.len() >= MAX_LIVE {
                 return Ok(self.overflow(slot));
@@ -91,7 +85,7 @@ impl<C: Cold> Engine<C> {
         let stream_time = self.position.stream_time;
         let live = self.live_of(key);
         let first = live.first().and_then(|slot| self.shelf.cycle(*slot));
-        if first.is_some_and(|cycle| cycle.fold.base_final_at() > stream_time) {
+        if first.is_some_and(|cycle| cycle.outline.base_final_at() > stream_time) {
             return Ok(()); // whatever it knows of others can only make it final later
         }
         self.refresh(key)?;
@@ -142,40 +136,53 @@ impl<C: Cold> Engine<C> {
         let cycle_at = |position: usize| live.get(position).and_then(|slot| self.shelf.cycle(*slot));
         // nothing before the last cycle that begins before the touchpoint can change
         let at = touchpoint.occurred_at;
-        let from = (0..live.len()).rposition(|i| cycle_at(i).is_some_and(|cycle| cycle.fold.first < at)).unwrap_or(0);
+        let from = (0..live.len()).rposition(|i| cycle_at(i).is_some_and(|cycle| cycle.outline.first < at)).unwrap_or(0);
         let mut upto = from;
         let mut pool = Touchpoints::default();
-        while let Some(cycle) = cycle_at(upto).filter(|cycle| upto == from || cycle.fold.first <= at) {
+        while let Some(cycle) = cycle_at(upto).filter(|cycle| upto == from || cycle.outline.first <= at) {
             pool.append(&cycle.touchpoints);
             upto += 1;
         }
-        pool.insert(touchpoint, offset);
-        let pieces = loop {
-            let pieces = cut(&strategy, pool.clone());
-            match (cycle_at(upto), pieces.last()) {
-                (Some(next), Some(last)) if !starts_new_first(&strategy, last, next) => pool.append(&next.touchpoints),
-                _ => break pieces,
+        let index = pool.insert(touchpoint, offset);
+        let starts = loop {
+            let (starts, end) = cuts(&strategy, &pool);
+            match (cycle_at(upto).map(|next| (next, next.touchpoints.entries())), end) {
+                (Some((next, [first, ..])), Some(end)) if !end.is_followed_by_new(first.at, first.stage) => {
+                    pool.append(&next.touchpoints);
+                }
+                _ => break starts,
             }
             upto += 1;
         };
-        if self.is_late_alone(&pieces, touchpoint) {
+        let piece = starts.partition_point(|start| *start <= index);
+        let start = piece.checked_sub(1).and_then(|piece| starts.get(piece)).copied().unwrap_or(0);
+        let length = starts.get(piece).copied().unwrap_or(pool.len()) - start;
+        if length == 1 && final_at_alone(&strategy, touchpoint) <= self.position.stream_time {
             return Ok(Verdict::Late);
         }
-        let replaced: Vec<Slot> = live.get(from..upto).unwrap_or_default().to_vec();
-        let pieces_len = pieces.iter().find(|piece| holds(piece, touchpoint)).map_or(0, Touchpoints::len);
+        let replaced = live.get(from..upto).unwrap_or_default();
         // each record of a key looks at all its live cycles: a bot that begins one after the other must not stop the partition
-        let is_one_too_many = pieces.len() > replaced.len() && live.len() + pieces.len() - replaced.len() > MAX_LIVE;
-        if pieces_len > strategy.max_touchpoints || is_one_too_many {
-            return Ok(replaced.first().map_or(Verdict::Overflow, |slot| self.overflow(*slot)));
+        let is_one_too_many = starts.len() > replaced.len() && live.len() + starts.len() - replaced.len() > MAX_LIVE;
+        match replaced {
+            [first, ..] if length > strategy.max_touchpoints || is_one_too_many => Ok(self.overflow(*first)),
+            // it keeps its name, and all cuts are where they were
+            [only] if starts.len() == 1 && index > 0 => self.lengthen(*only, touchpoint, offset),
+            _ => {
+                self.exchange(key, replaced, pool.split(&starts))?;
+                Ok(Verdict::Folded)
+            }
         }
-        self.exchange(key, &replaced, pieces)?;
-        Ok(Verdict::Folded)
     }
 
-    /// Whether the touchpoint would be a cycle of its own, and that one final.
-    fn is_late_alone(&self, pieces: &[Touchpoints], touchpoint: &Touchpoint<'_>) -> bool {
-        let alone = pieces.iter().any(|piece| piece.len() == 1 && holds(piece, touchpoint));
-        alone && final_at_alone(&self.strategy, touchpoint) <= self.position.stream_time
+    /// Folds a touchpoint into a cycle that remains what it is.
+    fn lengthen(&mut self, slot: Slot, touchpoint: &Touchpoint<'_>, offset: i64) -> Result<Verdict, BoxError> {
+        let strategy = Arc::clone(&self.strategy);
+        let verdict = self.shelf.cycle_mut(slot).map_or(Verdict::Overflow, |cycle| cycle.add(&strategy, touchpoint, offset));
+        self.mark(slot);
+        if verdict == Verdict::Folded {
+            self.enter(slot)?;
+        }
+        Ok(verdict)
     }
 
     /// Puts new cycles in the place of old ones; what was told moves with the touchpoints that it hangs on.
@@ -230,54 +237,29 @@ impl<C: Cold> Engine<C> {
     fn place_of(&self, key: &str, all: &[Box<str>], ids: &[Box<str>]) -> usize {
         let first = |id: &str| {
             let slot = self.shelf.find(RowId { key, cycle_id: Some(id) })?;
-            self.shelf.cycle(slot).map(|cycle| cycle.fold.first)
+            self.shelf.cycle(slot).map(|cycle| cycle.outline.first)
         };
         let new = ids.first().and_then(|id| first(id));
         all.iter().position(|id| first(id) > new).unwrap_or(all.len())
     }
 }
 
-fn holds(piece: &Touchpoints, touchpoint: &Touchpoint<'_>) -> bool {
-    piece.iter().any(|t| t.event_id == touchpoint.event_id)
-}
-
-/// Whether a touchpoint behind all of a cycle's starts a new one.
-fn starts_new(cycle: &Cycle, touchpoint: &Touchpoint<'_>) -> bool {
-    let gap = touchpoint.occurred_at.since(cycle.fold.last);
-    gap > cycle.fold.inactivity_ms || (touchpoint.stage == Stage::Greeting && cycle.fold.farewell.is_some())
-}
-
-/// Whether the first touchpoint of `next` starts a new cycle behind `last`.
-fn starts_new_first(strategy: &Strategy, last: &Touchpoints, next: &Cycle) -> bool {
-    let fold = Fold::of(strategy, "", last);
-    let first = next.touchpoints.get(0);
-    let gap = first.occurred_at.since(fold.last);
-    gap > fold.inactivity_ms || (first.stage == Stage::Greeting && fold.farewell.is_some())
-}
-
 /// Cuts a key's touchpoints into cycles.
-pub(super) fn cut(strategy: &Strategy, mut rest: Touchpoints) -> Vec<Touchpoints> {
-    let mut pieces = Vec::new();
-    while rest.len() > 0 {
-        let length = first_piece(strategy, &rest);
-        let tail = rest.split_off(length);
-        pieces.push(std::mem::replace(&mut rest, tail));
-    }
-    pieces
+pub(super) fn cut(strategy: &Strategy, touchpoints: &Touchpoints) -> Vec<Touchpoints> {
+    touchpoints.split(&cuts(strategy, touchpoints).0)
 }
 
-/// How many touchpoints the first cycle has.
-fn first_piece(strategy: &Strategy, touchpoints: &Touchpoints) -> usize {
-    let (mut last, mut inactivity_ms, mut farewell) = (None, 0, false);
-    for (index, touchpoint) in touchpoints.iter().enumerate() {
-        match last {
-            None => inactivity_ms = policy_of(strategy, &touchpoint).inactivity_ms,
-            Some(last) if touchpoint.occurred_at.since(last) > inactivity_ms => return index,
-            Some(_) if touchpoint.stage == Stage::Greeting && farewell => return index,
-            Some(_) => {}
-        }
-        last = Some(touchpoint.occurred_at);
-        farewell |= touchpoint.stage == Stage::Farewell;
+/// Where the cycles of a key's touchpoints begin, and how the last one ends.
+fn cuts(strategy: &Strategy, touchpoints: &Touchpoints) -> (Vec<usize>, Option<Ending>) {
+    let (mut starts, mut end) = (Vec::new(), None);
+    for (index, entry) in touchpoints.entries().iter().enumerate() {
+        let goes_on = end.filter(|end: &Ending| !end.is_followed_by_new(entry.at, entry.stage));
+        let inactivity_ms = goes_on.map(|end| end.inactivity_ms).unwrap_or_else(|| {
+            starts.push(index);
+            policy_of(strategy, &touchpoints.get(index)).inactivity_ms
+        });
+        let has_farewell = entry.stage == Stage::Farewell || goes_on.is_some_and(|end| end.has_farewell);
+        end = Some(Ending { last: entry.at, inactivity_ms, has_farewell });
     }
-    touchpoints.len()
+    (starts, end)
 }

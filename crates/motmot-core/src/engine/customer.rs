@@ -86,7 +86,8 @@ impl<C: Cold> Engine<C> {
         Ok(())
     }
 
-    /// Enters what a cycle says, after a change, into its customer's file.
+    /// Enters what a cycle says, after a change, into its customer's file. Of one that would have to be folded from its start only its outline,
+    /// where nothing hangs on the rest before somebody asks for it.
     pub(super) fn enter(&mut self, slot: Slot) -> Result<(), BoxError> {
         let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_filed()) else { return Ok(()) };
         let customer = match self.shelf.find(RowId { key: &cycle.key, cycle_id: None }) {
@@ -99,8 +100,13 @@ impl<C: Cold> Engine<C> {
         let strategy = Arc::clone(&self.strategy);
         let forgotten = self.position.stream_time.plus(-keep_ms(&strategy));
         let entered = self.with_file(customer, |engine, file| {
-            let cycle = engine.shelf.cycle(slot)?;
-            let facts = cycle.fold.facts(&strategy);
+            let cycle = engine.shelf.cycle_mut(slot)?;
+            if cycle.is_unfolded() && file.outline(&strategy, &cycle.id, cycle.instance, cycle.outline) {
+                cycle.owes_facts = true;
+                return Some(Entered::Changed);
+            }
+            cycle.owes_facts = false;
+            let facts = cycle.fold(&strategy).facts(&strategy);
             if file.live().next().is_none() {
                 // the row may have been collected, or not: from here on that must not show
                 file.trim(&strategy, forgotten);
@@ -126,6 +132,18 @@ impl<C: Cold> Engine<C> {
         Ok(())
     }
 
+    /// Enters what a cycle owes the file.
+    pub(super) fn pay_facts(&mut self, slot: Slot) {
+        let Some(cycle) = self.shelf.cycle_mut(slot).filter(|cycle| cycle.owes_facts) else { return };
+        cycle.owes_facts = false;
+        let (facts, key) = (cycle.fold(&self.strategy).facts(&self.strategy), cycle.key.clone());
+        let (id, instance) = (cycle.id.clone(), cycle.instance);
+        let customer = self.shelf.find(RowId { key: &key, cycle_id: None });
+        if let Some(customer) = customer.and_then(|customer| self.shelf.customer_mut(customer)) {
+            customer.file.pay(&id, instance, facts);
+        }
+    }
+
     /// Has what the key's cycles know of each other made anew before it is used again.
     pub(super) fn ask_again(&mut self, key: &str) {
         let slot = self.shelf.find(RowId { key, cycle_id: None });
@@ -145,6 +163,7 @@ impl<C: Cold> Engine<C> {
 
     /// Notes in the file what came of a cycle that is closed to change.
     pub(super) fn note_end(&mut self, slot: Slot) -> Result<(), BoxError> {
+        self.pay_facts(slot);
         let Some(cycle) = self.shelf.cycle(slot).filter(|cycle| cycle.is_filed()) else { return Ok(()) };
         let key = cycle.key.clone();
         self.refresh(&key)?;
@@ -172,11 +191,12 @@ impl<C: Cold> Engine<C> {
         if self.file_at(customer).is_none_or(|file| !file.stale) {
             return Ok(());
         }
+        let find = |entry: &Entry| self.shelf.find(RowId { key, cycle_id: Some(&entry.id) });
+        let entries = self.file_at(customer).into_iter().flat_map(|file| &file.entries);
+        let live: Vec<Option<Slot>> = entries.map(|entry| if entry.end.is_none() { find(entry) } else { None }).collect();
+        live.iter().flatten().for_each(|slot| self.pay_facts(*slot));
         let changed = self.with_file(customer, |engine, file| {
             file.stale = false;
-            let find = |entry: &Entry| engine.shelf.find(RowId { key, cycle_id: Some(&entry.id) });
-            let live: Vec<Option<Slot>> =
-                file.entries.iter().map(|entry| if entry.end.is_none() { find(entry) } else { None }).collect();
             engine.ask_others(file, &live)
         });
         changed.unwrap_or_default().into_iter().for_each(|slot| self.shelf.pend(slot));

@@ -1,6 +1,6 @@
 //! One live cycle: its touchpoints, what they fold to, and what has been told of it.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -13,12 +13,12 @@ use crate::strategy::Kind;
 
 use super::file::{End, Known, circle};
 use super::flag::Flag;
-use super::fold::{Fold, Mark};
+use super::fold::{Fold, Mark, Outline};
 use super::kinds::{Carried, CycleView};
 use super::level;
 use super::port::Verdict;
 use super::tell::Told;
-use super::touchpoints::{Place, Touchpoints};
+use super::touchpoints::Touchpoints;
 
 /// A cycle that can still be amended.
 #[derive(Clone, Debug)]
@@ -34,7 +34,11 @@ pub(super) struct Cycle {
     /// More touchpoints came than are kept.
     pub(super) truncated: bool,
     pub(super) touchpoints: Touchpoints,
-    pub(super) fold: Fold,
+    pub(super) outline: Outline,
+    /// None after a touchpoint that came before others, until somebody asks: ten thousand of them must not fold the cycle as many times.
+    fold: OnceCell<Fold>,
+    /// Its entry in the customer's file has its outline, and not yet what its fold says.
+    pub(super) owes_facts: bool,
     /// What the customer's other cycles say.
     known: Known,
     /// What the instance before it left of each `reopened`.
@@ -51,6 +55,7 @@ pub(super) struct Cycle {
 impl Cycle {
     /// A cycle of these touchpoints, of which nothing has been told.
     pub(super) fn new(strategy: &Strategy, key: &str, id: &str, instance: i32, touchpoints: Touchpoints) -> Self {
+        let fold = Fold::of(strategy, key, &touchpoints);
         Self {
             key: key.into(),
             id: id.into(),
@@ -58,8 +63,10 @@ impl Cycle {
             frozen_until: Timestamp::MIN,
             assembled: false,
             truncated: false,
-            fold: Fold::of(strategy, key, &touchpoints),
             touchpoints,
+            outline: fold.outline,
+            fold: OnceCell::from(fold),
+            owes_facts: false,
             known: Known::default(),
             carried: Vec::new(),
             unfiled: false,
@@ -79,31 +86,45 @@ impl Cycle {
             return Verdict::Overflow;
         }
         self.final_at.set(None);
-        match self.touchpoints.insert(touchpoint, offset) {
-            Place::Last => {
-                self.fold.step(strategy, &self.touchpoints, self.touchpoints.len() - 1, touchpoint);
+        let index = self.touchpoints.insert(touchpoint, offset);
+        self.outline.take(strategy, &self.key, index, touchpoint);
+        match self.fold.get_mut() {
+            Some(fold) if index + 1 == self.touchpoints.len() => {
+                fold.step(strategy, &self.key, &self.touchpoints, index, touchpoint);
             }
-            _ => self.refold(strategy),
+            _ => self.fold = OnceCell::new(),
         }
         Verdict::Folded
     }
 
     /// What a touchpoint is whose id the cycle knows.
     pub(super) fn known(&self, touchpoint: &Touchpoint<'_>) -> Option<Verdict> {
-        self.touchpoints.known(touchpoint).map(|place| match place {
-            Place::Conflicting => Verdict::Conflicting,
-            _ => Verdict::Duplicate,
-        })
+        self.touchpoints.known(touchpoint).map(|same| if same { Verdict::Duplicate } else { Verdict::Conflicting })
     }
 
+    /// Folds it from its start.
     pub(super) fn refold(&mut self, strategy: &Strategy) {
         self.final_at.set(None);
-        self.fold = Fold::of(strategy, &self.key, &self.touchpoints);
+        let fold = Fold::of(strategy, &self.key, &self.touchpoints);
+        self.outline = fold.outline;
+        self.fold = OnceCell::from(fold);
+    }
+
+    /// What it folds to.
+    pub(super) fn fold(&self, strategy: &Strategy) -> &Fold {
+        let fold = self.fold.get_or_init(|| Fold::of(strategy, &self.key, &self.touchpoints));
+        debug_assert_eq!(fold.outline, self.outline, "{} / {}", self.key, self.id);
+        fold
+    }
+
+    /// Whether the next that asks has to fold it from its start.
+    pub(super) fn is_unfolded(&self) -> bool {
+        self.fold.get().is_none()
     }
 
     /// Whether it is in the customer's file.
     pub(super) fn is_filed(&self) -> bool {
-        self.fold.keyed_by_customer && !self.unfiled
+        self.outline.keyed_by_customer && !self.unfiled
     }
 
     /// The position of its segment: the latest that it names, else the latest that the customer's earlier cycles named, else the default.
@@ -112,7 +133,7 @@ impl Cycle {
             let (_, name) = self.known.segment?;
             strategy.segments.iter().position(|segment| xxh3_64(segment.as_bytes()) == name)
         };
-        let named = self.fold.segment.map(|(_, position)| position);
+        let named = self.fold(strategy).segment.map(|(_, position)| position);
         named.or_else(of_file).unwrap_or(strategy.segments.len().saturating_sub(1))
     }
 
@@ -121,30 +142,30 @@ impl Cycle {
         CycleView {
             strategy,
             instance: self.instance,
-            fold: &self.fold,
+            fold: self.fold(strategy),
             touchpoints: &self.touchpoints,
             filed: self.is_filed(),
             known: &self.known,
             carried: &self.carried,
             segment: self.segment(strategy),
-            first: Mark { index: 0, at: self.fold.first },
-            close: self.fold.close(),
+            first: Mark { index: 0, at: self.outline.first },
+            close: self.outline.close(),
         }
     }
 
     /// What all rules make of it, those included whose time has not come.
     pub(super) fn judge(&self, strategy: &Strategy) -> Judged {
         let view = self.view(strategy);
-        let mut flags = self.fold.flags(&view);
-        let settled_at = self.fold.final_at(&flags);
+        let mut flags = view.fold.flags(&view);
+        let settled_at = view.fold.final_at(&flags);
         flags.retain(|flag| flag.raised_at <= settled_at);
         let mut judged = Judged { flags, settled_at, final_at: settled_at };
         if view.filed && strategy.rules.iter().any(|rule| matches!(rule.kind, Kind::ViciousCircle { .. })) {
             let levels = self.levels(strategy, &judged);
-            for (position, rule, memory) in self.fold.rules(&view) {
+            for (position, rule, memory) in view.fold.rules(&view) {
                 judged.flags.extend(memory.vicious(&view, rule, position, settled_at, &levels));
             }
-            judged.final_at = self.fold.final_at(&judged.flags);
+            judged.final_at = view.fold.final_at(&judged.flags);
         }
         self.final_at.set(Some(judged.final_at));
         judged
@@ -174,7 +195,7 @@ impl Cycle {
         let levels = if is_final {
             self.levels(strategy, judged)
         } else {
-            self.known.levels_before(self.fold.first.plus(1), "", 0).rev().collect()
+            self.known.levels_before(self.outline.first.plus(1), "", 0).rev().collect()
         };
         self.is_filed().then(|| circle(strategy.circle, levels.into_iter()))
     }
@@ -186,7 +207,7 @@ impl Cycle {
         }
         let (view, flags) = (self.view(strategy), self.judge(strategy).flags);
         let flagged = |position: usize| flags.iter().any(|flag| flag.rule == position);
-        self.fold.rules(&view).filter_map(|(position, rule, memory)| memory.carry(&view, rule, flagged(position))).collect()
+        view.fold.rules(&view).filter_map(|(position, rule, memory)| memory.carry(&view, rule, flagged(position))).collect()
     }
 
     /// When its time for amendments ends.
@@ -208,7 +229,7 @@ impl Cycle {
 
     /// Whether its time for amendments is over at `stream_time`. Cheap as long as it is not.
     pub(super) fn is_final(&self, strategy: &Strategy, stream_time: Timestamp) -> bool {
-        self.fold.base_final_at() <= stream_time && self.final_at(strategy) <= stream_time
+        self.outline.base_final_at() <= stream_time && self.final_at(strategy) <= stream_time
     }
 }
 

@@ -15,6 +15,7 @@ use crate::strategy::{CirclePolicy, Kind, Rule, Strategy};
 use crate::time::Timestamp;
 
 use super::customer::Entered;
+use super::fold::Outline;
 
 /// Cycles that one file can hold; those that come while it is full stay outside, or one customer's file would have no bound.
 const MAX_ENTRIES: usize = 1_024;
@@ -173,6 +174,27 @@ impl File {
         }
         self.stale |= self.entries.len() > 1;
         Entered::Changed
+    }
+
+    /// Enters the outline of a cycle that it knows, if it can do without the rest until [`File::pay`]: what it lets go of after a change
+    /// must not hang on it. It lets go of nothing as long as even the last cycle that can be amended has no more others before it than are
+    /// kept.
+    pub(super) fn outline(&mut self, strategy: &Strategy, id: &str, instance: i32, outline: Outline) -> bool {
+        let ended = self.entries.iter().filter(|entry| entry.end.is_some()).count();
+        let position = self.position(id, instance).filter(|_| ended <= strategy.customer_file.cycles);
+        let entry = position.and_then(|position| self.entries.get_mut(position)).filter(|entry| entry.end.is_none());
+        let Some(entry) = entry else { return false };
+        (entry.facts.opened_at, entry.facts.base_final_at) = (outline.first, outline.base_final_at());
+        self.entries.sort_by(|a, b| a.order().cmp(&b.order()));
+        self.stale |= self.entries.len() > 1;
+        true
+    }
+
+    /// Enters what a cycle owes since [`File::outline`].
+    pub(super) fn pay(&mut self, id: &str, instance: i32, facts: Facts) {
+        if let Some(entry) = self.position(id, instance).and_then(|position| self.entries.get_mut(position)) {
+            entry.facts = facts;
+        }
     }
 
     /// Takes a cycle out that is none any more.

@@ -25,13 +25,17 @@ pub(super) struct Mark {
 }
 
 impl Mark {
+    fn new(index: usize, at: Timestamp) -> Self {
+        Self { index: u32::try_from(index).unwrap_or(u32::MAX), at }
+    }
+
     pub(super) fn index(self) -> usize {
         self.index as usize
     }
 }
 
 /// The last farewell.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Farewell {
     pub(super) mark: Mark,
     pub(super) outcome: Outcome,
@@ -44,6 +48,94 @@ pub(super) struct Close {
     pub(super) at: Timestamp,
     /// From which `now` on it has passed.
     pub(super) trigger: Timestamp,
+}
+
+/// What is known of a cycle without folding it: from its first and last touchpoints, and its farewells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outline {
+    /// Silence after which the customer is held to have left; by the first touchpoint.
+    pub(super) inactivity_ms: i64,
+    grace_ms: i64,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    pub(super) farewell: Option<Farewell>,
+    /// Whether it is the customer that the records are keyed by who is named: only then the key's other cycles are the customer's.
+    pub(super) keyed_by_customer: bool,
+}
+
+impl Outline {
+    const EMPTY: Self = Self {
+        inactivity_ms: 0,
+        grace_ms: 0,
+        first: Timestamp::MAX,
+        last: Timestamp::MIN,
+        farewell: None,
+        keyed_by_customer: false,
+    };
+
+    /// Takes a touchpoint that has come to stand at `index` of the cycle's order, before or behind the others.
+    pub(super) fn take(&mut self, strategy: &Strategy, key: &str, index: usize, touchpoint: &Touchpoint<'_>) {
+        let mark = Mark::new(index, touchpoint.occurred_at);
+        if index == 0 {
+            let policy = policy_of(strategy, touchpoint);
+            (self.inactivity_ms, self.grace_ms) = (policy.inactivity_ms, policy.grace_ms);
+            self.first = mark.at;
+        }
+        self.last = self.last.max(mark.at);
+        match &mut self.farewell {
+            Some(later) if later.mark.index >= mark.index => later.mark.index += 1,
+            _ if touchpoint.stage == Stage::Farewell => self.farewell = Some(Farewell { mark, outcome: touchpoint.outcome }),
+            _ => {}
+        }
+        self.keyed_by_customer |= touchpoint.customer_id.as_deref() == Some(key);
+    }
+
+    /// The close: by the last farewell, or by inactivity.
+    pub(super) fn close(&self) -> Close {
+        match self.farewell {
+            Some(farewell) => Close { at: farewell.mark.at, trigger: farewell.mark.at },
+            None => {
+                let at = self.last.plus(self.inactivity_ms);
+                Close { at, trigger: at.plus(1) }
+            }
+        }
+    }
+
+    /// When the cycle's time for amendments would end if no moment held it open: not before its last touchpoint, for a copy of that one
+    /// must never look like a return.
+    pub(super) fn base_final_at(&self) -> Timestamp {
+        self.close().at.plus(self.grace_ms).max(self.last)
+    }
+
+    /// Where the cycle stands at `now`.
+    pub(super) fn state(&self, now: Timestamp) -> CycleState {
+        if now < self.close().trigger {
+            return CycleState::Open;
+        }
+        match self.farewell {
+            Some(farewell) if farewell.outcome != Outcome::Unmet => CycleState::Farewell,
+            _ => CycleState::Abandoned,
+        }
+    }
+
+    /// What the next touchpoint of the key is held against, where no source says which cycle it belongs to.
+    pub(super) fn ending(&self) -> Ending {
+        Ending { last: self.last, inactivity_ms: self.inactivity_ms, has_farewell: self.farewell.is_some() }
+    }
+}
+
+/// What decides whether a touchpoint behind a cycle starts another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    pub(super) last: Timestamp,
+    pub(super) inactivity_ms: i64,
+    pub(super) has_farewell: bool,
+}
+
+impl Ending {
+    pub(super) fn is_followed_by_new(self, at: Timestamp, stage: Stage) -> bool {
+        at.since(self.last) > self.inactivity_ms || (stage == Stage::Greeting && self.has_farewell)
+    }
 }
 
 /// A touchpoint and the needs that it concerns.
@@ -86,21 +178,14 @@ impl Step<'_> {
 pub(super) struct Fold {
     /// The latest declared segment that a touchpoint names, by its position in the strategy, and when.
     pub(super) segment: Option<(Timestamp, usize)>,
-    /// Silence after which the customer is held to have left; by the first touchpoint.
-    pub(super) inactivity_ms: i64,
-    grace_ms: i64,
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
-    pub(super) farewell: Option<Farewell>,
+    /// What is known without a fold, up to where the fold is.
+    pub(super) outline: Outline,
     /// The latest touchpoint that names the customer, and a hash of the name.
     pub(super) customer: Option<(Mark, u64)>,
-    /// Whether it is the customer that the records are keyed by who is named: only then the key's other cycles are the customer's.
-    pub(super) keyed_by_customer: bool,
     pub(super) needs: Needs,
     /// Every promise that was kept, by a hash of its id, and when first: clocks disagree, so it may stand before the promise.
     pub(super) kept: SmallVec<[(u64, Timestamp); 1]>,
     pub(super) experience: Experience,
-    key_hash: u64,
     /// The touchpoints of the latest instant.
     peers: SmallVec<[Peer; 1]>,
     memories: Box<[Memory]>,
@@ -111,34 +196,32 @@ impl Fold {
     pub(super) fn of(strategy: &Strategy, key: &str, touchpoints: &Touchpoints) -> Self {
         let mut fold = Self {
             segment: None,
-            inactivity_ms: 0,
-            grace_ms: 0,
-            first: Timestamp::MAX,
-            last: Timestamp::MIN,
-            farewell: None,
+            outline: Outline::EMPTY,
             customer: None,
-            keyed_by_customer: false,
             needs: Needs::default(),
             kept: SmallVec::new(),
             experience: Experience::default(),
-            key_hash: xxh3_64(key.as_bytes()),
             peers: SmallVec::new(),
             memories: strategy.rules.iter().map(|rule| Memory::new(&rule.kind)).collect(),
         };
         for (index, touchpoint) in touchpoints.iter().enumerate() {
-            fold.step(strategy, touchpoints, index, &touchpoint);
+            fold.step(strategy, key, touchpoints, index, &touchpoint);
         }
         fold
     }
 
     /// Takes the next touchpoint in the cycle's order; it is `touchpoints`' at `index`.
-    pub(super) fn step(&mut self, strategy: &Strategy, touchpoints: &Touchpoints, index: usize, touchpoint: &Touchpoint<'_>) {
-        let mark = Mark { index: u32::try_from(index).unwrap_or(u32::MAX), at: touchpoint.occurred_at };
-        if index == 0 {
-            let policy = policy_of(strategy, touchpoint);
-            (self.inactivity_ms, self.grace_ms) = (policy.inactivity_ms, policy.grace_ms);
-            self.first = mark.at;
-        }
+    pub(super) fn step(
+        &mut self,
+        strategy: &Strategy,
+        key: &str,
+        touchpoints: &Touchpoints,
+        index: usize,
+        touchpoint: &Touchpoint<'_>,
+    ) {
+        let mark = Mark::new(index, touchpoint.occurred_at);
+        let before = self.outline;
+        self.outline.take(strategy, key, index, touchpoint);
         if self.peers.first().is_some_and(|peer| peer.mark.at != mark.at) {
             self.peers.clear();
         }
@@ -156,9 +239,9 @@ impl Fold {
             mark,
             touchpoint,
             bearing,
-            previous: (index > 0).then_some(self.last),
-            after_farewell: self.farewell.is_some(),
-            inactivity_ms: self.inactivity_ms,
+            previous: (index > 0).then_some(before.last),
+            after_farewell: before.farewell.is_some(),
+            inactivity_ms: self.outline.inactivity_ms,
             peers: &self.peers,
             touchpoints,
         };
@@ -166,42 +249,8 @@ impl Fold {
             memory.step(rule, &step);
         }
         self.peers.push(Peer { mark, concerns: bearing.concerns });
-        self.last = mark.at;
-        if touchpoint.stage == Stage::Farewell {
-            self.farewell = Some(Farewell { mark, outcome: touchpoint.outcome });
-        }
         if let Some(id) = &touchpoint.customer_id {
-            let hash = xxh3_64(id.as_bytes());
-            self.customer = Some((mark, hash));
-            self.keyed_by_customer |= hash == self.key_hash;
-        }
-    }
-
-    /// The close: by the last farewell, or by inactivity.
-    pub(super) fn close(&self) -> Close {
-        match self.farewell {
-            Some(farewell) => Close { at: farewell.mark.at, trigger: farewell.mark.at },
-            None => {
-                let at = self.last.plus(self.inactivity_ms);
-                Close { at, trigger: at.plus(1) }
-            }
-        }
-    }
-
-    /// When the cycle's time for amendments would end if no moment held it open: not before its last touchpoint, for a copy of that one
-    /// must never look like a return.
-    pub(super) fn base_final_at(&self) -> Timestamp {
-        self.close().at.plus(self.grace_ms).max(self.last)
-    }
-
-    /// Where the cycle stands at `now`.
-    pub(super) fn state(&self, now: Timestamp) -> CycleState {
-        if now < self.close().trigger {
-            return CycleState::Open;
-        }
-        match self.farewell {
-            Some(farewell) if farewell.outcome != Outcome::Unmet => CycleState::Farewell,
-            _ => CycleState::Abandoned,
+            self.customer = Some((mark, xxh3_64(id.as_bytes())));
         }
     }
 
@@ -232,8 +281,8 @@ impl Fold {
     pub(super) fn facts(&self, strategy: &Strategy) -> Facts {
         let segment = self.segment.and_then(|(at, position)| Some((at, xxh3_64(strategy.segments.get(position)?.as_bytes()))));
         let mut facts = Facts {
-            opened_at: self.first,
-            base_final_at: self.base_final_at(),
+            opened_at: self.outline.first,
+            base_final_at: self.outline.base_final_at(),
             segment,
             needs: self.needs.iter().filter_map(|need| need.name).collect(),
             kept: self.kept.clone(),
@@ -247,7 +296,7 @@ impl Fold {
 
     /// When the cycle's time for amendments ends: not before its last open moment has ended. What would be raised later is no flag.
     pub(super) fn final_at(&self, flags: &[Flag]) -> Timestamp {
-        let base = self.base_final_at();
+        let base = self.outline.base_final_at();
         let mut spans: SmallVec<[_; 16]> = flags.iter().map(|flag| (flag.holds_from, flag.end())).collect();
         spans.sort_unstable();
         spans.iter().fold(base, |latest, (holds_from, end)| if *holds_from <= latest { latest.max(*end) } else { latest })

@@ -34,7 +34,7 @@ impl Experience {
 
 /// The level by all that is known of the cycle and the moments that stood at `at`, if it was closed by then.
 pub(super) fn of(view: &CycleView<'_>, flags: &[Flag], at: Timestamp) -> Option<Level> {
-    let state = view.fold.state(at);
+    let state = view.fold.outline.state(at);
     if state == CycleState::Open {
         return None;
     }

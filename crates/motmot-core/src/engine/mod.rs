@@ -296,6 +296,7 @@ impl<C: Cold> Engine<C> {
     /// Tells a row's cycle as it stands at `now`, and files its next wake-up.
     fn tell(&mut self, slot: Slot, now: Timestamp, sink: &mut impl Sink) -> Result<(), BoxError> {
         let strategy = Arc::clone(&self.strategy);
+        self.pay_facts(slot);
         if let Some(key) = self.shelf.cycle(slot).filter(|cycle| self.is_stale(cycle)).map(|cycle| cycle.key.clone()) {
             self.refresh(&key)?;
         }

@@ -119,7 +119,7 @@ impl<C: Cold> Engine<C> {
         let live = self.live_of(key);
         let mut pool = Touchpoints::default();
         live.iter().filter_map(|slot| self.shelf.cycle(*slot)).for_each(|cycle| pool.append(&cycle.touchpoints));
-        let pieces = cut(&self.strategy, pool);
+        let pieces = cut(&self.strategy, &pool);
         self.exchange(key, &live, pieces)
     }
 }

@@ -69,7 +69,7 @@ impl Cycle {
         self.tell_moments(strategy, told, truncated, sink);
         self.tell_row(strategy, now, &judged, truncated, sink);
 
-        let close = self.fold.close().trigger;
+        let close = self.outline.close().trigger;
         let has_row = self.told_row != 0;
         let mut wake_at = if is_final { Timestamp::MAX } else { final_at };
         let mut consider = |at: Timestamp| wake_at = if at > now { wake_at.min(at) } else { wake_at };
@@ -117,7 +117,7 @@ impl Cycle {
     /// What a flag says as a moment.
     fn to_tell(&self, strategy: &Strategy, flag: &Flag, now: Timestamp, (segment, truncated): (usize, bool)) -> Told {
         let anchor = self.touchpoints.entries().get(flag.anchor).map_or(0, |entry| entry.id_hash);
-        let need = flag.need.and_then(|position| self.need_name(position));
+        let need = flag.need.and_then(|position| self.need_name(strategy, position));
         let promise = flag.promise.map(|promise| self.promise_id(flag.anchor, promise));
         let known =
             |told: &&Told| told.rule == flag.rule && told.anchor == anchor && told.need == need && told.promise == promise;
@@ -135,7 +135,7 @@ impl Cycle {
             limit: flag.limit,
             state: flag.state(now),
         };
-        told.said = self.hash_of(&told, strategy.hash, segment, truncated);
+        told.said = self.hash_of(strategy, &told, segment, truncated);
         told
     }
 
@@ -154,13 +154,13 @@ impl Cycle {
         }
     }
 
-    fn need_name(&self, position: usize) -> Option<Box<str>> {
-        let opened = self.fold.needs.get(position)?.opened;
+    fn need_name(&self, strategy: &Strategy, position: usize) -> Option<Box<str>> {
+        let opened = self.fold(strategy).needs.get(position)?.opened;
         self.touchpoints.get(opened.index()).need.as_deref().map(Into::into)
     }
 
     /// Hash of all that can change in a moment's row.
-    fn hash_of(&self, told: &Told, strategy: u64, segment: usize, truncated: bool) -> u64 {
+    fn hash_of(&self, strategy: &Strategy, told: &Told, segment: usize, truncated: bool) -> u64 {
         let mut bytes = [0_u8; 88];
         let optional = |value: Option<i64>| value.unwrap_or(i64::MIN);
         let values = [
@@ -173,8 +173,8 @@ impl Cycle {
             i64::try_from(segment).unwrap_or(i64::MAX),
             i64::from(self.instance) << 1 | i64::from(truncated),
             xxh3_64(self.id.as_bytes()).cast_signed(),
-            self.fold.customer.map_or(0, |(_, hash)| hash.cast_signed()),
-            strategy.cast_signed(),
+            self.fold(strategy).customer.map_or(0, |(_, hash)| hash.cast_signed()),
+            strategy.hash.cast_signed(),
         ];
         for (chunk, value) in bytes.chunks_exact_mut(8).zip(values) {
             chunk.copy_from_slice(&value.to_le_bytes());
@@ -182,8 +182,8 @@ impl Cycle {
         xxh3_64(&bytes)
     }
 
-    fn last_naming_customer(&self) -> Option<Touchpoint<'_>> {
-        self.fold.customer.map(|(mark, _)| self.touchpoints.get(mark.index()))
+    fn last_naming_customer(&self, strategy: &Strategy) -> Option<Touchpoint<'_>> {
+        self.fold(strategy).customer.map(|(mark, _)| self.touchpoints.get(mark.index()))
     }
 
     fn say(&self, strategy: &Strategy, told: &Told, truncated: bool, sink: &mut impl Sink) {
@@ -200,7 +200,7 @@ impl Cycle {
             key: Text::borrowed(&self.key),
             cycle_id: Text::borrowed(&self.id),
             instance: self.instance,
-            customer_id: self.last_naming_customer().and_then(|t| t.customer_id),
+            customer_id: self.last_naming_customer(strategy).and_then(|t| t.customer_id),
             segment: Text::borrowed(strategy.segments.get(segment).map_or("", String::as_str)),
             need: told.need.as_deref().map(Text::borrowed),
             promise_id: told.promise.as_deref().map(Text::borrowed),
@@ -293,11 +293,11 @@ impl Cycle {
 
     /// Where the cycle stands at `now`.
     pub(super) fn state(&self, now: Timestamp) -> CycleState {
-        self.fold.state(now)
+        self.outline.state(now)
     }
 
     fn closed_at(&self, state: CycleState) -> Option<Timestamp> {
-        (state != CycleState::Open).then(|| self.fold.close().at)
+        (state != CycleState::Open).then(|| self.outline.close().at)
     }
 
     fn row<'a>(
@@ -322,15 +322,15 @@ impl Cycle {
             serves: latest(|t| t.serves.as_ref()).map(Text::reborrow),
             site: first.map(|t| t.site.reborrow()).unwrap_or_default(),
             channel: first.map(|t| t.channel.reborrow()).unwrap_or_default(),
-            opened_at: self.fold.first,
+            opened_at: self.outline.first,
             closed_at: self.closed_at(state),
             final_at: standing.final_at,
-            outcome: self.fold.farewell.map(|farewell| farewell.outcome),
+            outcome: self.outline.farewell.map(|farewell| farewell.outcome),
             truncated: standing.truncated,
             level: standing.level,
             circle: standing.circle,
             customer_file: self.is_filed(),
-            needs: self.needs(touchpoints),
+            needs: self.needs(strategy, touchpoints),
             touchpoints: touchpoints.iter().map(compact).collect(),
             moments: self.moments(strategy, ids),
             verdicts: self.verdict_records(strategy, &standing.verdicts, touchpoints),
@@ -338,8 +338,8 @@ impl Cycle {
         }
     }
 
-    fn needs<'a>(&self, touchpoints: &'a [Touchpoint<'a>]) -> Vec<NeedRecord<'a>> {
-        let needs = self.fold.needs.iter().map(|need| NeedRecord {
+    fn needs<'a>(&self, strategy: &Strategy, touchpoints: &'a [Touchpoint<'a>]) -> Vec<NeedRecord<'a>> {
+        let needs = self.fold(strategy).needs.iter().map(|need| NeedRecord {
             need: touchpoints.get(need.opened.index()).and_then(|t| t.need.as_ref()).map(Text::reborrow),
             opened_at: need.opened.at,
             fulfilled_at: need.fulfilled.map(|mark| mark.at),
@@ -363,7 +363,7 @@ impl Cycle {
         let standing = RowStanding {
             state: CycleState::Merged,
             is_final: false,
-            final_at: self.fold.base_final_at(),
+            final_at: self.outline.base_final_at(),
             truncated: self.truncated,
             level: None,
             circle: None,

@@ -1,6 +1,7 @@
 //! The set of touchpoints of one cycle, in their order, and compact.
 #![allow(clippy::indexing_slicing, reason = "positions and ranges are this set's own, checked when it is read from a row")]
 
+use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::codec::{self, Damaged, Put, Take};
@@ -22,24 +23,16 @@ pub(super) struct Entry {
     length: u32,
 }
 
-/// Where a touchpoint went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Behind all others: the fold may go on.
-    Last,
-    /// Before others: the fold must start again.
-    Earlier,
-    /// Its id is there already, with the same content.
-    Duplicate,
-    /// Its id is there already, with other content.
-    Conflicting,
-}
+/// Touchpoints up to which a search through all of them is as fast as an index.
+const UNINDEXED: usize = 64;
 
 /// The touchpoints of a cycle: encoded one after the other in the order of arrival, indexed in the cycle's order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Touchpoints {
     entries: Vec<Entry>,
     bytes: Vec<u8>,
+    /// Of a long cycle, the hashes of all ids: a touchpoint that is new, as nearly all are, is not searched for among ten thousand.
+    ids: HashTable<u64>,
 }
 
 impl Touchpoints {
@@ -76,19 +69,22 @@ impl Touchpoints {
         &self.bytes[start..start + entry.length as usize]
     }
 
-    /// Whether `touchpoint` is known: a duplicate, or a conflict.
-    pub(super) fn known(&self, touchpoint: &Touchpoint<'_>) -> Option<Place> {
+    /// Of a touchpoint whose id is there already, whether the content is the same too: a duplicate, or a conflict.
+    pub(super) fn known(&self, touchpoint: &Touchpoint<'_>) -> Option<bool> {
         let id_hash = xxh3_64(touchpoint.event_id.as_bytes());
+        if self.entries.len() > UNINDEXED && self.ids.find(id_hash, |known| *known == id_hash).is_none() {
+            return None;
+        }
         let same_id =
             |entry: &&Entry| entry.id_hash == id_hash && codec::event_id(self.encoded(entry)) == Ok(touchpoint.event_id.as_str());
         let entry = self.entries.iter().find(same_id)?;
         let mut copy = Vec::with_capacity(entry.length as usize);
         let content = codec::encode(touchpoint, &mut copy);
-        Some(if xxh3_64(&copy[..content]) == entry.content { Place::Duplicate } else { Place::Conflicting })
+        Some(xxh3_64(&copy[..content]) == entry.content)
     }
 
-    /// Adds a touchpoint that is not [`known`](Self::known).
-    pub(super) fn insert(&mut self, touchpoint: &Touchpoint<'_>, offset: i64) -> Place {
+    /// Adds a touchpoint that is not [`known`](Self::known); returns its position in the cycle's order.
+    pub(super) fn insert(&mut self, touchpoint: &Touchpoint<'_>, offset: i64) -> usize {
         let start = self.bytes.len();
         let content = codec::encode(touchpoint, &mut self.bytes);
         let entry = Entry {
@@ -103,7 +99,19 @@ impl Touchpoints {
         };
         let position = self.position_of(&entry);
         self.entries.insert(position, entry);
-        if position + 1 == self.entries.len() { Place::Last } else { Place::Earlier }
+        self.note_id(entry.id_hash);
+        position
+    }
+
+    /// Keeps the set of ids, once it is needed, complete.
+    fn note_id(&mut self, id_hash: u64) {
+        let ids = &mut self.ids;
+        let mut note = |id_hash| _ = ids.insert_unique(id_hash, id_hash, |hash| *hash);
+        match self.entries.len() {
+            ..=UNINDEXED => {}
+            length if length == UNINDEXED + 1 => self.entries.iter().for_each(|entry| note(entry.id_hash)),
+            _ => note(id_hash),
+        }
     }
 
     /// Where an entry belongs: behind all that are not greater by (occurred_at, seq, stage, event_id).
@@ -123,16 +131,15 @@ impl Touchpoints {
         key(one).cmp(&key(other)).then_with(|| id(one).cmp(id(other))).is_lt()
     }
 
-    /// Moves all touchpoints from position `at` on into a new set.
-    pub(super) fn split_off(&mut self, at: usize) -> Self {
-        let mut tail = Self::default();
-        for entry in self.entries.split_off(at) {
-            tail.push_encoded(entry, self.encoded(&entry));
-        }
-        let mut head = Self::default();
-        self.entries.iter().for_each(|entry| head.push_encoded(*entry, self.encoded(entry)));
-        *self = head;
-        tail
+    /// The sets that begin at these positions, the first of which is 0.
+    pub(super) fn split(&self, starts: &[usize]) -> Vec<Self> {
+        let ends = starts.iter().skip(1).copied().chain([self.entries.len()]);
+        let piece = |(start, end): (&usize, usize)| {
+            let mut piece = Self::default();
+            self.entries[*start..end].iter().for_each(|entry| piece.push_encoded(*entry, self.encoded(entry)));
+            piece
+        };
+        starts.iter().zip(ends).map(piece).collect()
     }
 
     /// Appends another set, all of which lies behind this one.
@@ -144,6 +151,7 @@ impl Touchpoints {
         entry.start = u32::try_from(self.bytes.len()).expect("max_touchpoints × the bounds of a touchpoint");
         self.bytes.extend_from_slice(encoded);
         self.entries.push(entry);
+        self.note_id(entry.id_hash);
     }
 
     /// Appends the set to a row.

@@ -43,7 +43,7 @@ impl Cycle {
         let view = self.view(strategy);
         let mut verdicts: Vec<Verdict> = Vec::new();
         let mut opportunities = Vec::new();
-        for (rule, model, memory) in self.fold.rules(&view) {
+        for (rule, model, memory) in view.fold.rules(&view) {
             let start = verdicts.len();
             memory.opportunities(&view, model, &mut opportunities);
             let met = opportunities.drain(..).map(|o| {
@@ -76,7 +76,7 @@ impl Cycle {
     ) -> Vec<VerdictRecord<'a>> {
         let record = |verdict: &Verdict| {
             let (rule, touchpoint) = (strategy.rules.get(verdict.rule)?, touchpoints.get(verdict.index)?);
-            let opened = verdict.need.and_then(|need| self.fold.needs.get(need)).map(|need| need.opened.index());
+            let opened = verdict.need.and_then(|need| self.fold(strategy).needs.get(need)).map(|need| need.opened.index());
             let person = touchpoint.actor.as_ref().filter(|actor| actor.kind == ActorKind::Person);
             Some(VerdictRecord {
                 rule: Text::borrowed(&rule.id),

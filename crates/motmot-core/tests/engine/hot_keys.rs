@@ -112,3 +112,49 @@ fn a_customer_whose_cycles_end_at_once_costs_no_more_with_each() {
     engine.advance(Timestamp::from_millis(START + 86_400_000), usize::MAX, &mut tables).unwrap();
     assert_eq!(tables.cycles.len(), 10_000);
 }
+
+#[test]
+fn touchpoints_that_come_before_others_do_not_fold_the_cycle_each_time() {
+    let text = "strategy: hot\ncycles: [{inactivity: 24h, grace: 1s}]\nlimits: {max_touchpoints: 20000}\nrules:\n  \
+        - {id: unmet, kind: unmet, dimension: reliability}\n";
+    // 18 million steps if they did
+    for (cycle_id, first_of_all) in [(Some("c"), false), (None, true)] {
+        let mut engine = Engine::new(Arc::new(Strategy::load("hot.yaml", text).unwrap()), NoCold, Position::START);
+        let mut tables = Tables::default();
+        for n in 0..MANY * 2 {
+            let before = if first_of_all && n == 0 { -20_000 } else { -n };
+            let touchpoint = Touchpoint {
+                customer_id: Some("bot".into()),
+                cycle_id: cycle_id.map(Into::into),
+                ..contact(n, before, Stage::Greeting, Outcome::Met)
+            };
+            let arrived = Timestamp::from_millis(START);
+            assert_eq!(engine.apply("bot", &touchpoint, arrived, n, &mut tables).unwrap(), Verdict::Folded);
+        }
+        engine.advance(Timestamp::from_millis(START + 365 * 86_400_000), usize::MAX, &mut tables).unwrap();
+        let rows: Vec<_> = tables.cycles.values().map(|row| (row["state"].as_str(), row["customer_file"].as_str())).collect();
+        assert_eq!(rows, [("abandoned", "true")]);
+    }
+}
+
+#[test]
+fn a_long_cycle_knows_each_of_its_touchpoints() {
+    let text =
+        "strategy: hot\ncycles: [{inactivity: 2h, grace: 5m}]\nrules: [{id: unmet, kind: unmet, dimension: reliability}]\n";
+    for (length, cycle_id) in [64, 65, 66, 300].into_iter().flat_map(|length| [(length, Some("c")), (length, None)]) {
+        let mut engine = Engine::new(Arc::new(Strategy::load("hot.yaml", text).unwrap()), NoCold, Position::START);
+        let mut tables = Tables::default();
+        let mut apply = |n: i64, stage: Stage| {
+            let touchpoint =
+                Touchpoint { cycle_id: cycle_id.map(Into::into), ..contact(n, n * 7_919 % length, stage, Outcome::Met) };
+            engine.apply("bot", &touchpoint, Timestamp::from_millis(START), n, &mut tables).unwrap()
+        };
+        for (stage, expected) in [
+            (Stage::Fulfilment, Verdict::Folded),
+            (Stage::Fulfilment, Verdict::Duplicate),
+            (Stage::Verification, Verdict::Conflicting),
+        ] {
+            (0..length).for_each(|n| assert_eq!(apply(n, stage), expected, "{n} of {length}"));
+        }
+    }
+}
