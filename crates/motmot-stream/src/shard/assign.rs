@@ -37,13 +37,7 @@ pub(super) fn load<W: World>(
     let logs = persist(shared, member, || read_logs(&shared.world, &*group, numbers))?;
     let mut strategies = Strategies::new(shared, member);
     let log = |number: i32| logs.get(&number).copied().unwrap_or_default();
-    // While a snapshot is fetched the group must not take this member for dead.
-    let mut meanwhile = || {
-        if let Err(error) = group.poll() {
-            tracing::warn!(member, ?error, "the group, while a snapshot is fetched");
-        }
-    };
-    numbers.iter().map(|&number| start(shared, member, (number, log(number)), &mut strategies, &mut meanwhile)).collect()
+    numbers.iter().map(|&number| start(shared, member, (number, log(number)), &mut strategies, group)).collect()
 }
 
 fn start<'s, W: World>(
@@ -51,10 +45,10 @@ fn start<'s, W: World>(
     member: &str,
     (number, log): (i32, Log),
     strategies: &mut Strategies<'s, W>,
-    meanwhile: &mut dyn FnMut(),
+    group: &mut W::Group,
 ) -> Result<Partition<W>, Interrupt> {
     let mut snapshots = shared.world.snapshots(number);
-    let (store, start) = Whence::new(shared, member, (number, log), strategies, &mut snapshots, meanwhile).state()?;
+    let (store, start) = Whence::new(shared, member, (number, log), strategies, &mut snapshots, group).state()?;
     let strategy = strategies.load(start.strategy, &store, number)?;
     let mut known = Known::new();
     for step in start.refold.iter().flat_map(|refold| &refold.steps) {
@@ -102,6 +96,12 @@ type Asked<T> = Result<T, (&'static str, Failure)>;
 pub(super) fn log_end<W: World>(shared: &Shared<W>, member: &str, number: i32) -> Result<i64, Interrupt> {
     let ends = persist(shared, member, || shared.world.log_ends(&[number], ANSWER).map_err(|e| (ASKING, e)))?;
     Ok(ends.iter().map(|(_, end)| *end).fold(0, i64::max))
+}
+
+/// What Kafka says about a partition now.
+pub(super) fn log_of<W: World>(shared: &Shared<W>, member: &str, group: &W::Group, number: i32) -> Result<Log, Interrupt> {
+    let logs = persist(shared, member, || read_logs(&shared.world, group, &[number]))?;
+    Ok(logs.get(&number).copied().unwrap_or_default())
 }
 
 fn persist<W: World, T>(shared: &Shared<W>, member: &str, mut ask: impl FnMut() -> Asked<T>) -> Result<T, Interrupt> {

@@ -10,7 +10,7 @@ use super::assign::{self, Log};
 use super::library::Strategies;
 use crate::error::WorkerError;
 use crate::interrupt::Interrupt;
-use crate::port::{Snapshots, World};
+use crate::port::{Group, Snapshots, World};
 use crate::start::{Facts, Local, Refusal, Start, decide, judge, needs_swaps};
 use crate::worker::Shared;
 
@@ -22,7 +22,7 @@ pub(super) struct Whence<'w, 's, W: World> {
     log: Log,
     strategies: &'w mut Strategies<'s, W>,
     snapshots: &'w mut W::Snapshots,
-    meanwhile: &'w mut dyn FnMut(),
+    group: &'w mut W::Group,
     /// The clock of a store that was given up.
     not_before: Option<Timestamp>,
 }
@@ -46,9 +46,9 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
         (number, log): (i32, Log),
         strategies: &'w mut Strategies<'s, W>,
         snapshots: &'w mut W::Snapshots,
-        meanwhile: &'w mut dyn FnMut(),
+        group: &'w mut W::Group,
     ) -> Self {
-        Self { shared, member, number, log, strategies, snapshots, meanwhile, not_before: None }
+        Self { shared, member, number, log, strategies, snapshots, group, not_before: None }
     }
 
     /// Finds it.
@@ -63,7 +63,12 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
         };
         let meta = store.as_ref().and_then(|store| store.meta().cloned());
         let near = i64::try_from(self.shared.config.checkpoint_records).unwrap_or(i64::MAX);
-        let judged = self.ask(meta.as_ref(), |facts| judge(facts, near))?;
+        let mut judged = self.ask(meta.as_ref(), |facts| judge(facts, near))?;
+        if meta.is_some() && matches!(judged, Ok(Local::Useless { .. }) | Err(_)) {
+            // What Kafka said may be older than the store: another worker of this machine had it until a moment ago. Nobody else has it now.
+            self.log = assign::log_of(self.shared, self.member, self.group, self.number)?;
+            judged = self.ask(meta.as_ref(), |facts| judge(facts, near))?;
+        }
         let (mut fallback, refusal) = match judged.map_err(|refusal| self.refused(refusal))? {
             Local::Near(start) => return Ok((store.map_or_else(|| self.empty(), Ok)?, start)),
             // A damaged store may have known more than the log has: that is not the same as one that was never begun.
@@ -105,7 +110,7 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
         let is_needed = fallback.start.is_none();
         let newer_than = local.filter(|_| fallback.store.is_some()).map(|meta| meta.offset);
         let limit = self.log.commit.map_or(i64::MAX, |commit| commit.offset);
-        let listed = match self.snapshots.list(self.meanwhile) {
+        let listed = match self.snapshots.list(&mut || tend(self.member, self.group)) {
             Ok(listed) => listed,
             Err(error) => return Ok(self.pass_over(error, is_needed).map(|()| None)?),
         };
@@ -131,7 +136,7 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
 
     /// Brings a snapshot to this machine if it fits; says why if it does not.
     fn fetch(&mut self, found: &<W::Snapshots as Snapshots<W::Entries>>::Found) -> Result<Fetched, Interrupt> {
-        let meta = match self.snapshots.meta(found, self.meanwhile) {
+        let meta = match self.snapshots.meta(found, &mut || tend(self.member, self.group)) {
             Ok(meta) => meta,
             Err(error) => return Ok(Err(error)),
         };
@@ -143,7 +148,8 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
                 return Ok(Ok(None));
             }
         };
-        Ok(self.snapshots.fetch(found, self.meanwhile).map(|()| Some((meta, start))))
+        let fetched = self.snapshots.fetch(found, &mut || tend(self.member, self.group));
+        Ok(fetched.map(|()| Some((meta, start))))
     }
 
     /// Opens what was a snapshot a moment ago, and compares it with what its manifest said.
@@ -188,6 +194,13 @@ impl<'w, 's, W: World> Whence<'w, 's, W> {
 
     fn refused(&self, refusal: Refusal) -> WorkerError {
         WorkerError::Refused { topic: self.shared.config.topics.touchpoints.clone(), partition: self.number, refusal }
+    }
+}
+
+/// While a snapshot is fetched the group must not take this member for dead.
+fn tend<G: Group>(member: &str, group: &mut G) {
+    if let Err(error) = group.poll() {
+        tracing::warn!(member, ?error, "the group, while a snapshot is fetched");
     }
 }
 
