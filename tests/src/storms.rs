@@ -31,8 +31,8 @@ pub enum Storm {
     Cycle(usize),
     /// So many touchpoints of one cycle, half of them each before all that came before, half of them after its end.
     Late(usize),
-    /// So many customers whose deadlines pass in one millisecond.
-    Deadlines(usize),
+    /// So many customers whose deadlines pass within so many milliseconds, as many in each.
+    Deadlines(usize, usize),
     /// A cycle of so many touchpoints of 5 kB: its row is larger than a topic takes.
     Large(usize),
     /// So many records that are no touchpoints.
@@ -55,7 +55,7 @@ pub struct Weather {
 pub struct Measured {
     /// Records of the storm.
     pub records: usize,
-    /// From its first record to the commit of its last row.
+    /// From its first record, or its first deadline, to the commit of its last row.
     pub wall: Duration,
     /// The worker's memory when it had settled, and its largest since, in bytes.
     pub rss: (u64, u64),
@@ -114,9 +114,12 @@ pub fn run(broker: &str, dir: &Path, weather: Weather) -> Measured {
         let started = Instant::now();
         worker.until("the first flags", PATIENCE, || (others.flags(started).len() > 20).then_some(()));
         std::thread::sleep(CALM);
-        let before = worker.rss();
-        largest.store(before, Ordering::Relaxed);
-        let begun = Instant::now();
+        let now = || {
+            let rss = worker.rss();
+            largest.store(rss, Ordering::Relaxed);
+            (rss, Instant::now())
+        };
+        let (mut before, mut begun) = now();
         scope.spawn(|| {
             while !others.is_over() {
                 largest.fetch_max(worker.rss(), Ordering::Relaxed);
@@ -124,6 +127,11 @@ pub fn run(broker: &str, dir: &Path, weather: Weather) -> Measured {
             }
         });
         let (records, over) = weather.let_come(&bench);
+        if let Storm::Deadlines(..) = weather.storm {
+            // that so many come is no storm yet
+            std::thread::sleep(weather.limit.saturating_sub(begun.elapsed()).saturating_sub(Duration::from_millis(500)));
+            (before, begun) = now();
+        }
         bench.wait_long_until(over, PATIENCE, || ());
         let wall = begun.elapsed();
         std::thread::sleep(LONG_ENOUGH.saturating_sub(wall));
@@ -190,12 +198,13 @@ impl Weather {
                     touch("late", &touchpoint);
                 }
             }
-            Storm::Deadlines(size) => {
+            Storm::Deadlines(size, within) => {
                 for number in 0..size {
                     let id = format!("waits-{number}");
-                    touch(&id, &touchpoint(&id, Some(&id), Stage::Greeting, first));
+                    let at = first + i64::try_from(number * within / size).unwrap();
+                    touch(&id, &touchpoint(&id, Some(&id), Stage::Greeting, at));
                 }
-                over = first + i64::try_from(self.limit.as_millis()).unwrap() + 1;
+                over = first + i64::try_from(self.limit.as_millis()).unwrap() + i64::try_from(within).unwrap() + 1;
             }
             Storm::Large(size) => {
                 let long = |of: usize| Text::owned(format!("{of:01000}"));

@@ -49,7 +49,7 @@ fn thousands_that_come_late_to_one_cycle() {
 
 #[test]
 fn thousands_of_deadlines_in_one_millisecond() {
-    let Some(measured) = weather("thousands_of_deadlines_in_one_millisecond", Storm::Deadlines(20_000)) else { return };
+    let Some(measured) = weather("thousands_of_deadlines_in_one_millisecond", Storm::Deadlines(20_000, 1)) else { return };
     assert!(measured.outcomes["folded"] > 20_000, "{:?}", measured.outcomes);
 }
 

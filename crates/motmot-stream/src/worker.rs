@@ -89,12 +89,20 @@ pub(crate) struct Shared<W> {
     pub(crate) topic_id: String,
 }
 
+/// Rows that are worth a checkpoint, however few may be in memory.
+const LEAST_DIRTY_ROWS: usize = 10_000;
+
 impl<W> Shared<W> {
     /// The bound on rows in memory is a shard's; its partitions share it as they are shared among the shards.
     pub(crate) fn hot_rows_per_partition(&self) -> usize {
         let partitions = usize::try_from(self.partitions).unwrap_or(1).max(1);
         let shards = self.config.shard_count();
         (self.config.max_hot_cycles.saturating_mul(shards) / partitions).max(1)
+    }
+
+    /// So many rows of a partition may wait for a checkpoint: they cannot leave memory before it, however many are hot already.
+    pub(crate) fn dirty_rows_per_partition(&self) -> usize {
+        (self.hot_rows_per_partition() / 4).max(LEAST_DIRTY_ROWS)
     }
 }
 

@@ -20,7 +20,8 @@ fn main() {
         (Storm::Assembled(of(1_000_000)), 2_000),
         (Storm::Cycle(of(1_000_000)), 20_000),
         (Storm::Late(of(10_000)), 100_000),
-        (Storm::Deadlines(of(200_000)), 100_000),
+        (Storm::Deadlines(of(200_000), 1_000), 100_000),
+        (Storm::Deadlines(of(200_000), 1), 100_000),
         (Storm::Large(of(3_000)), 100_000),
         (Storm::Dead(of(5_000)), 100_000),
     ] {

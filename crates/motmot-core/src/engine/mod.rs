@@ -432,6 +432,11 @@ impl<C: Cold> Engine<C> {
         self.shelf.evict(max_hot, self.horizon);
     }
 
+    /// Rows that the next checkpoint writes: until then they must stay in memory.
+    pub fn dirty(&self) -> usize {
+        self.shelf.dirty.len()
+    }
+
     /// Rows in memory.
     pub fn hot(&self) -> usize {
         self.shelf.len()

@@ -371,6 +371,7 @@ impl<W: World> Partition<W> {
             && !(self.is_silent() || (self.is_untold || self.is_uncommitted()) && !planted!(StoreAhead))
             && (self.is_swap_unsaved
                 || self.records_since_checkpoint >= shared.config.checkpoint_records
+                || self.engine.dirty() >= shared.dirty_rows_per_partition()
                 || self.since_checkpoint(shared) >= shared.config.checkpoint_interval)
     }
 
