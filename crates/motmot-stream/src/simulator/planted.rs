@@ -75,7 +75,7 @@ impl Planted {
         (Self::SwapNotRefolded, 2),
         (Self::CheckpointInSwap, 585),
         (Self::FoldInSwap, 19),
-        (Self::StormForgotten, 867),
+        (Self::StormForgotten, 1414),
         (Self::MarkersNotPassed, 2),
         (Self::FoldedTwice, 3),
         (Self::TickAfterEnd, 272),
@@ -89,7 +89,7 @@ impl Planted {
         (Self::SnapshotAhead, 944),
         (Self::SnapshotMisplaced, 38),
         (Self::StaleCommitTaken, 280),
-        (Self::FormerStateUsed, 4),
+        (Self::FormerStateUsed, 18),
         (Self::TransactionLeftOpen, 1),
     ];
 }
