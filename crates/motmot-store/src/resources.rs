@@ -1,6 +1,6 @@
 //! What all stores of a process share: one block cache, one bound on what is not flushed.
 
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
+use rocksdb::{BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
 
 /// The memory that all stores of a process share: one block cache, and one bound on what is not flushed yet.
 #[derive(Clone)]
@@ -25,6 +25,10 @@ impl Resources {
         table.set_whole_key_filtering(true);
         table.set_cache_index_and_filter_blocks(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        // In small parts: a table's whole filter has half a megabyte, as much as one shard of the cache, and was read from the disk at each
+        // look-up (measured with a million customers: six times the cost of an event).
+        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        table.set_partition_filters(true);
         table.set_format_version(5);
 
         let mut options = Options::default();
