@@ -127,7 +127,7 @@ pub(crate) fn judge(facts: &Facts<'_>, near: i64) -> Result<Local, Refusal> {
             let is_near = facts.store.is_some() && behind.is_some_and(|behind| behind <= near);
             Ok(if is_near { Local::Near(start) } else { Local::Far(start) })
         }
-        Err(refusal @ (Refusal::StoreAhead { .. } | Refusal::OtherOrigin { .. })) => {
+        Err(refusal @ (Refusal::StoreAhead { .. } | Refusal::ClockAhead { .. } | Refusal::OtherOrigin { .. })) => {
             Ok(Local::Useless { refusal, again: decide(&without).ok() })
         }
         Err(refusal @ (Refusal::BehindLogStart { .. } | Refusal::LostSwap { .. })) => Ok(Local::Useless { refusal, again: None }),
@@ -162,8 +162,11 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
     if offset > commit.offset {
         return Err(Refusal::StoreAhead { store: offset, commit: commit.offset, log_start: facts.log_start });
     }
-    check_log(facts, offset, "commit", commit.offset)?;
     let committed = commit.metadata.map(|metadata| metadata.position);
+    if let Some(committed) = committed.filter(|committed| position.now > committed.now) {
+        return Err(Refusal::ClockAhead { store: position.now, commit: committed.now, log_start: facts.log_start });
+    }
+    check_log(facts, offset, "commit", commit.offset)?;
     let first = steps.first().map(|step| step.from);
     let strategy = folded(facts).map(|meta| meta.strategy).or(first).or(commit.metadata.map(|metadata| metadata.strategy));
     let step = |swap: &&SwapRecord| Step { offset: swap.offset, clock: swap.position().now, to: swap.to };

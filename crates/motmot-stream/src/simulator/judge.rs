@@ -48,7 +48,7 @@ fn is_refusal_justified(simulation: &Simulation, process: Process, partition: i3
             *log_start == start && *store < start && stands.contains(&Some(*store)) && !is_overlooked
         }
         // offsets that were set by hand, or forgotten while another machine still had a store
-        Refusal::StoreAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } => {
+        Refusal::StoreAhead { .. } | Refusal::ClockAhead { .. } | Refusal::LostSwap { .. } | Refusal::OtherStrategy { .. } => {
             simulation.ledger.borrow().is_tampered
         }
         // a state was given up, and the log no longer reaches back to where the next one began

@@ -1,5 +1,6 @@
 //! Why a partition is not started, in words that say what mends it.
 
+use motmot_core::Timestamp;
 use motmot_store::{Origin, StrategyId};
 
 /// Why a partition is not started, with the mend.
@@ -85,6 +86,20 @@ pub enum Refusal {
         store: i64,
         /// The committed one.
         commit: i64,
+        /// The log's first offset.
+        log_start: i64,
+    },
+    /// The store has told by a later clock than is committed, there is no snapshot that has not, and the log does not reach back.
+    #[error(
+        "the store's clock stands at {store}, ahead of the group's commit, whose clock stands at {commit}: the offsets expired or were reset, and a \
+         worker elsewhere went on from an older state. What it did not tell this store would take for told. No snapshot at or behind the commit is \
+         there, and the log begins at {log_start} only. {REBUILD}"
+    )]
+    ClockAhead {
+        /// The store's clock.
+        store: Timestamp,
+        /// The committed one.
+        commit: Timestamp,
         /// The log's first offset.
         log_start: i64,
     },

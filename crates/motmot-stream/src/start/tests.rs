@@ -99,6 +99,8 @@ fn a_commit_without_a_clock_is_said() {
 fn what_does_not_fit_is_refused() {
     let log_start = 0;
     check(Some(&meta(9, 90, 0)), Some(commit(8, 80, 0)), (0, 10), Err(Refusal::StoreAhead { store: 9, commit: 8, log_start }));
+    let ahead = Refusal::ClockAhead { store: at(81).now, commit: at(80).now, log_start };
+    check(Some(&meta(8, 81, 0)), Some(commit(8, 80, 0)), (0, 10), Err(ahead));
     check(Some(&meta(3, 30, 0)), Some(commit(8, 80, 0)), (4, 10), Err(Refusal::BehindLogStart { store: 3, log_start: 4 }));
     check(None, Some(commit(8, 80, 0)), (1, 10), Err(Refusal::BehindLogStart { store: 0, log_start: 1 }));
     let beyond = Refusal::BeyondEnd { place: "commit", offset: 8, log_end: 7 };
