@@ -136,14 +136,15 @@ pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
 }
 
 /// Every row that a moment ever had, also one that a later row has replaced, is one that the fold tells of it; but for those that were taken
-/// back next: a tick may be a moment ahead of the log.
+/// back or measured anew next: a tick may be a moment ahead of the log.
 fn check_versions(observed: &Observed, reader: &Reader) -> Faults {
     let mut unexplained: BTreeMap<&[u8], &Row> = BTreeMap::new();
     let mut faults = Vec::new();
     for row in observed.rows(Output::Moments) {
         let (id, value) = (row.key.as_deref().unwrap_or_default(), row.value.as_deref().unwrap_or_default());
         let before = unexplained.remove(id);
-        faults.extend(before.filter(|before| !is_taken_back(before, row, reader)).map(|before| unknown(before, reader)));
+        let is_mended = |before: &&Row| is_taken_back(before, row, reader) || is_measured_anew(observed, before, row, reader);
+        faults.extend(before.filter(|before| !is_mended(before)).map(|before| unknown(before, reader)));
         if !is_retracted(row, reader) && !observed.replayed.moments.contains(&(id.to_vec(), value.to_vec())) {
             unexplained.insert(id, row);
         }
@@ -165,6 +166,26 @@ fn is_taken_back(before: &Row, row: &Row, reader: &Reader) -> bool {
         })
     };
     is_retracted(row, reader) && moment(before).is_some() && moment(before) == moment(row)
+}
+
+/// How long a record may have been in the log, with its time, before it could be read: until the other brokers had it.
+const UNREAD: i64 = 1_000;
+
+/// Whether a row says of a moment that has expired what the one before it said, but for what was measured, and a record of the customer's that
+/// was in the log by then may not have been to be read yet.
+fn is_measured_anew(observed: &Observed, before: &Row, row: &Row, reader: &Reader) -> bool {
+    let (Some(Ok(old)), Some(Ok(new))) =
+        (before.value.as_deref().map(|value| reader.moment(value)), row.value.as_deref().map(|value| reader.moment(value)))
+    else {
+        return false;
+    };
+    let by = old.expires_at.as_millis();
+    let is_overtaken = |record: &Row| {
+        record.key.as_deref() == Some(old.key.as_bytes()) && record.timestamp <= by && record.timestamp > by - UNREAD
+    };
+    old.state == MomentState::Expired
+        && observed.input.iter().any(is_overtaken)
+        && format!("{:?}", Moment { observed: new.observed, ..old.clone() }) == format!("{new:?}")
 }
 
 fn unknown(row: &Row, reader: &Reader) -> String {
