@@ -48,6 +48,8 @@ pub(crate) fn passing(error: &KafkaError) -> Failure {
                 | Code::OffsetNotAvailable
                 | Code::ReplicaNotAvailable
                 | Code::OperationTimedOut
+                // no connection came up in time to ask by
+                | Code::TimedOutQueue
                 | Code::RequestTimedOut
                 | Code::BrokerTransportFailure
                 | Code::BrokerDestroy
@@ -61,4 +63,20 @@ pub(crate) fn passing(error: &KafkaError) -> Failure {
         )
     );
     Failure { answer: if passes { Answer::Retry } else { Answer::Give }, detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_no_broker_took_is_asked_again() {
+        for (code, answer) in [
+            (RDKafkaErrorCode::TimedOutQueue, Answer::Retry),
+            (RDKafkaErrorCode::NotCoordinator, Answer::Retry),
+            (RDKafkaErrorCode::GroupAuthorizationFailed, Answer::Give),
+        ] {
+            assert_eq!(passing(&KafkaError::MetadataFetch(code)).answer, answer, "{code}");
+        }
+    }
 }
