@@ -132,7 +132,7 @@ impl Rebuild {
     /// When the brokers do not take it.
     pub fn go_on_from(&self, number: i32, meta: &Meta) -> Result<(), WorkerError> {
         let Meta { position, strategy, swaps, origin, .. } = *meta;
-        self.set(number, meta.offset, CommitMetadata { position, strategy, swaps, origin, is_swapping: false })
+        self.set(number, meta.offset, CommitMetadata { position, strategy, swaps, origin, is_swapping: false, is_split: false })
     }
 
     fn set(&self, number: i32, offset: i64, metadata: CommitMetadata) -> Result<(), WorkerError> {

@@ -77,6 +77,8 @@ pub(crate) struct Refold {
     pub(crate) steps: VecDeque<Step>,
     /// Of the last of them not everything was told: it is the end of the way, and is told again.
     pub(crate) is_swapping: bool,
+    /// Rows may have been told ahead of the clock, as of instants up to this one.
+    pub(crate) ahead: Option<Timestamp>,
 }
 
 /// A swap that lies on the way of a re-fold.
@@ -176,6 +178,7 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Start, Refusal> {
         stream_time: committed.map(|p| p.stream_time),
         steps: steps.iter().map(step).collect(),
         is_swapping: commit.metadata.is_some_and(|metadata| metadata.is_swapping),
+        ahead: commit.metadata.and_then(|metadata| metadata.ahead()),
     };
     Ok(Start {
         origin,
@@ -225,6 +228,7 @@ fn commit_of(swap: &SwapRecord) -> Commit {
         swaps: swap.number,
         origin: swap.origin,
         is_swapping: true,
+        is_split: false,
     };
     Commit { offset: swap.offset, metadata: Some(metadata) }
 }

@@ -102,7 +102,7 @@ impl<W> Shared<W> {
 
     /// So many rows of a partition may wait for a checkpoint: they cannot leave memory before it, however many are hot already.
     pub(crate) fn dirty_rows_per_partition(&self) -> usize {
-        (self.hot_rows_per_partition() / 4).max(LEAST_DIRTY_ROWS)
+        (self.hot_rows_per_partition() / 16).max(LEAST_DIRTY_ROWS)
     }
 }
 

@@ -212,7 +212,7 @@ fn header_seeds(seeds: &mut Seeds) {
     let mut evidence = String::new();
     Evidence::write(3, &[17, 18, 42], &mut evidence);
     seeds.add("headers", "evidence", format!("{evidence}+120"));
-    for (name, swaps, mark) in [("folding", 0, ""), ("swapping", 7, "swapping")] {
+    for (name, swaps, mark) in [("folding", 0, ""), ("swapping", 7, "swapping"), ("split", 7, "split")] {
         let origin = Origin { offset: 5, rebuilt_ms: 6 };
         seeds.add("commit_metadata", name, format!("motmot3;{};-1;{STRATEGY_ID};{swaps};{origin};{mark}", NOON.as_millis()));
     }

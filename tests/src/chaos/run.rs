@@ -204,7 +204,7 @@ impl Chaos {
             if let Some(observed) = observed {
                 return observed;
             }
-            self.diary.note("a swap is half told: the workers go on for a while");
+            self.diary.note("a swap, or a storm of deadlines, is half told: the workers go on for a while");
             self.begin();
             let begun = Instant::now();
             self.until("five seconds", |_| begun.elapsed() > Duration::from_secs(5));

@@ -190,23 +190,26 @@ impl<C: Cold> Engine<C> {
         let strategy = Arc::clone(&self.strategy);
         let ids: Vec<Box<str>> = pieces.iter().map(|piece| assembled_id(key, &piece.get(0).event_id).into()).collect();
         let mut told = Vec::new();
-        let mut survivors: Vec<(Box<str>, u64, bool)> = Vec::new();
+        let mut survivors: Vec<(Box<str>, u64)> = Vec::new();
+        // the first touchpoints of cycles that could not take all: that does not hang on what was told
+        let mut truncated: Vec<u64> = Vec::new();
         let old_ids: Vec<Box<str>> =
             replaced.iter().filter_map(|slot| self.shelf.cycle(*slot)).map(|cycle| cycle.id.clone()).collect();
         for slot in replaced {
             let Some(Body::Cycle(mut cycle)) = self.discard(*slot) else { continue };
             told.append(&mut cycle.told);
+            let first = cycle.touchpoints.entries().first().map(|entry| entry.id_hash);
+            truncated.extend(first.filter(|_| cycle.truncated));
             if ids.contains(&cycle.id) {
-                survivors.push((cycle.id, cycle.told_row, cycle.truncated));
+                survivors.push((cycle.id, cycle.told_row));
             } else if cycle.told_row != 0 {
-                let first = cycle.touchpoints.entries().first().map(|entry| entry.id_hash);
                 let into = pieces.iter().zip(&ids).find(|(piece, _)| first.is_some_and(|id| piece.find(id).is_some()));
                 self.merged.extend(into.map(|(_, into)| (cycle, into.clone())));
             }
         }
         // what has come apart again before it was said to be joined never was
         for (cycle, _) in self.merged.extract_if(.., |(cycle, _)| *cycle.key == *key && ids.contains(&cycle.id)) {
-            survivors.push((cycle.id, cycle.told_row, cycle.truncated));
+            survivors.push((cycle.id, cycle.told_row));
         }
         // one that survives may have lost the touchpoint that names the customer
         old_ids.iter().for_each(|id| self.strike_out(key, id, 1));
@@ -215,8 +218,9 @@ impl<C: Cold> Engine<C> {
             let mut cycle = Cycle::new(&strategy, key, id, 1, piece);
             cycle.assembled = true;
             (cycle.told, told) = told.into_iter().partition(|told| cycle.touchpoints.find(told.anchor).is_some());
-            if let Some((_, told_row, truncated)) = survivors.iter().find(|(survivor, ..)| survivor == id) {
-                (cycle.told_row, cycle.truncated) = (*told_row, *truncated);
+            cycle.truncated = truncated.iter().any(|first| cycle.touchpoints.find(*first).is_some());
+            if let Some((_, told_row)) = survivors.iter().find(|(survivor, _)| survivor == id) {
+                cycle.told_row = *told_row;
             }
             new.push(self.shelve(Body::Cycle(Box::new(cycle))));
         }

@@ -1,9 +1,13 @@
 //! The fold: `apply(touchpoint, arrived_at)` and `advance(now)`.
 //!
 //! The engine's outputs are tables. [`Engine::apply`] only files a touchpoint into its cycle; [`Engine::advance`] moves the clock and
-//! tells the sink every row whose content is another than the one told last. What is told depends on the set of touchpoints and on
-//! `now` alone, so batches, ticks and crashes cannot show. It follows that no timer is needed for correctness: a deadline that passed
+//! tells the sink every row whose content is another than the one told last. What is told depends on the set of touchpoints and on an
+//! instant alone, so batches, ticks and crashes cannot show. It follows that no timer is needed for correctness: a deadline that passed
 //! between two calls is found by arithmetic; the timers only say which cycles to look at.
+//!
+//! The instant is `now`, up to which every deadline has been told; or the stream time, where a storm of deadlines lets `now` fall behind
+//! it: whose touchpoint has just come does not wait for the others' deadlines; or the millisecond after `now`, of whose deadlines only some
+//! have been told. A row's instants never go back.
 //!
 //! One file a concept: [`port`](self) (the world's side), `touchpoints` (a cycle's set), `needs`, `fold` and `kinds` (facts and rules),
 //! `flag` (a moment in the making), `level` and `verdict` (the cycle as a whole), `tell` (rows), `file` and `customer` (what a customer's
@@ -29,7 +33,7 @@ mod verdict;
 
 pub use port::{BoxError, Cold, DueVisit, NoCold, Position, RowChange, RowId, Sink, Verdict};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -46,7 +50,7 @@ use shelf::{Body, Clock, Remains, Shelf, Slot};
 use touchpoints::Touchpoints;
 
 /// A row that a checkpoint has and that is no more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Gone {
     key: Box<str>,
     cycle_id: Option<Box<str>>,
@@ -63,11 +67,15 @@ impl Gone {
 type Due = (Timestamp, Box<str>, Option<Box<str>>);
 
 /// The state of one input partition.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine<C> {
     strategy: Arc<Strategy>,
     cold: C,
     position: Position,
+    /// Since when it is not known what was told, but of these rows; none: all is known.
+    doubt: Option<(Timestamp, HashSet<Slot>)>,
+    /// The latest instant as of which rows were told.
+    told_until: Timestamp,
     shelf: Shelf,
     gone: HashTable<Gone>,
     /// Cold rows up to here were asked for.
@@ -88,6 +96,8 @@ impl<C: Cold> Engine<C> {
             strategy,
             cold,
             position,
+            doubt: None,
+            told_until: position.now,
             shelf: Shelf::default(),
             gone: HashTable::new(),
             horizon,
@@ -212,8 +222,10 @@ impl<C: Cold> Engine<C> {
 
     /// Moves `now` towards `target` (and never back) and tells `sink` all rows that differ from what was told last.
     ///
-    /// At most about `budget` deadlines are worked off; `false` means that `now` stands before `target` because of it: commit, and call
-    /// again. All that was applied is always told.
+    /// At most `budget` deadlines are worked off; `false` means that `now` stands before `target` because of it: commit, and call
+    /// again. All that was applied is always told, as it stands at `now`, or, where that is behind it, at the stream time (but not after
+    /// `target`). So rows may be ahead of `now`, also by the millisecond of which only a part was due ([`Engine::is_split`]):
+    /// [`Engine::resume`] is for a start from there.
     ///
     /// # Errors
     /// When a cold row cannot be read; the engine must then be dropped.
@@ -221,25 +233,47 @@ impl<C: Cold> Engine<C> {
         let target = target.max(self.position.now);
         let portion = self.rejudge.split_off(self.rejudge.len().saturating_sub(budget.max(1)));
         portion.into_iter().for_each(|slot| self.shelf.pend(slot));
+        let mut split = None;
         if self.rejudge.is_empty() {
             let reached = self.collect_due(target, budget.max(1))?.max(self.position.now);
-            self.position.now = self.fire_until(reached, budget)?;
+            (self.position.now, split) = self.fire_until(reached, budget)?;
         }
-        let now = self.position.now;
         for (cycle, into) in self.merged.drain(..) {
             cycle.tell_merged(&self.strategy, &into, sink);
         }
+        let Position { now, stream_time } = self.position;
+        let instant = now.max(stream_time.min(target)).max(split.unwrap_or(now));
+        self.told_until = self.told_until.max(instant);
         // to tell one cycle may show that another of its customer's has something to say
         while !self.shelf.pending.is_empty() {
             for slot in std::mem::take(&mut self.shelf.pending) {
                 if let Some(row) = self.shelf.get_mut(slot) {
                     row.pending = false;
-                    self.tell(slot, now, sink)?;
+                    self.tell(slot, instant, sink)?;
                 }
             }
         }
         self.collect()?;
         Ok(now == target && self.horizon >= target && self.rejudge.is_empty())
+    }
+
+    /// As [`Engine::advance`], for a start from where rows may have been told ahead of `now`, as of some instant up to `target`, and nobody
+    /// knows which: of each row that is due it tells whatever the row was in between, as it is at `target`, or that it is no more. Apply
+    /// nothing until it has returned `true`.
+    ///
+    /// # Errors
+    /// When a cold row cannot be read; the engine must then be dropped.
+    pub fn resume(&mut self, target: Timestamp, budget: usize, sink: &mut impl Sink) -> Result<bool, BoxError> {
+        self.doubt = Some((self.position.now, HashSet::new()));
+        self.told_until = self.told_until.max(target);
+        let is_done = self.advance(target, budget, sink);
+        self.doubt = None;
+        is_done
+    }
+
+    /// Whether some of what is due in the millisecond after `now` has been told already, and that is ahead of the stream time too.
+    pub fn is_split(&self) -> bool {
+        self.told_until > self.position.now.max(self.position.stream_time)
     }
 
     /// Asks for the cold rows that are due up to `target`, until about `most` wait: after an outage it may be all that there are. Returns
@@ -264,20 +298,21 @@ impl<C: Cold> Engine<C> {
         Ok(target.min(self.horizon))
     }
 
-    /// Marks what is due, the earliest first, until the budget is used up; returns the instant up to which nothing was left out.
-    fn fire_until(&mut self, target: Timestamp, budget: usize) -> Result<Timestamp, BoxError> {
-        let mut last = Timestamp::MIN;
+    /// Marks what is due, the earliest first, until the budget is used up. Returns the instant up to which nothing was left out, and the
+    /// one after it if some of that was taken in.
+    fn fire_until(&mut self, target: Timestamp, budget: usize) -> Result<(Timestamp, Option<Timestamp>), BoxError> {
+        let mut last = self.position.now;
         let mut fired = 0_usize;
         loop {
             let hot = self.shelf.next(Clock::Now).unwrap_or(Timestamp::MAX);
             let cold = self.due.first().map_or(Timestamp::MAX, |(at, ..)| *at);
             let next = hot.min(cold);
             if next > target || next == Timestamp::MAX {
-                return Ok(target);
+                return Ok((target, None));
             }
-            // all of one instant belong together: `now` cannot stand within it
-            if fired >= budget && next > last {
-                return Ok(next.plus(-1).max(self.position.now));
+            if fired >= budget.max(1) {
+                let now = next.plus(-1).max(self.position.now);
+                return Ok((now, Some(next).filter(|next| *next == last && *next > now)));
             }
             last = next;
             fired += 1;
@@ -293,8 +328,8 @@ impl<C: Cold> Engine<C> {
         }
     }
 
-    /// Tells a row's cycle as it stands at `now`, and files its next wake-up.
-    fn tell(&mut self, slot: Slot, now: Timestamp, sink: &mut impl Sink) -> Result<(), BoxError> {
+    /// Tells a row's cycle as it stands at an instant, and files its next wake-up.
+    fn tell(&mut self, slot: Slot, instant: Timestamp, sink: &mut impl Sink) -> Result<(), BoxError> {
         let strategy = Arc::clone(&self.strategy);
         self.pay_facts(slot);
         if let Some(key) = self.shelf.cycle(slot).filter(|cycle| self.is_stale(cycle)).map(|cycle| cycle.key.clone()) {
@@ -304,12 +339,22 @@ impl<C: Cold> Engine<C> {
             self.file_remains(slot);
             return Ok(());
         };
+        if let Some((since, known)) = &mut self.doubt
+            && known.insert(slot)
+        {
+            cycle.doubt(&strategy, *since, instant);
+        }
         let before = (cycle.told_row, cycle.told.len());
         let hashes = |cycle: &Cycle| cycle.told.iter().fold(0_u64, |sum, told| sum.wrapping_add(told.said));
         let said = hashes(cycle);
-        let standing = cycle.tell(&strategy, now, sink);
+        let standing = cycle.tell(&strategy, instant, sink);
         let changed = before != (cycle.told_row, cycle.told.len()) || said != hashes(cycle);
-        let (clock, at) = if standing.is_final { (Clock::Stream, standing.final_at) } else { (Clock::Now, standing.wake_at) };
+        let (clock, at) = match standing.final_at {
+            _ if !standing.is_final => (Clock::Now, standing.wake_at),
+            // told ahead of `now`: what is final is collected once all that ends by then has been told
+            at if at > self.position.now => (Clock::Now, at.plus(1)),
+            at => (Clock::Stream, at),
+        };
         let moved = self.shelf.get(slot).is_some_and(|row| row.wake_at != at);
         self.shelf.wake(slot, clock, at);
         if changed || moved {

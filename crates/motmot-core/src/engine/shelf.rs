@@ -98,7 +98,7 @@ const STALE_ENTRIES: usize = 1_024;
 type Heap = BinaryHeap<Reverse<(Timestamp, Slot)>>;
 
 /// Every row in memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Shelf {
     rows: Vec<Option<Row>>,
     free: Vec<Slot>,

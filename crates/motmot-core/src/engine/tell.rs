@@ -54,6 +54,9 @@ struct RowStanding {
     verdicts: Vec<Verdict>,
 }
 
+/// Stands for the hash of a row that nobody knows.
+const DOUBTED: u64 = 1;
+
 impl Cycle {
     /// Tells every row of the cycle that differs at `now` from what was told last.
     pub(super) fn tell(&mut self, strategy: &Strategy, now: Timestamp, sink: &mut impl Sink) -> Standing {
@@ -84,6 +87,20 @@ impl Cycle {
             }
         }
         Standing { wake_at, final_at, is_final }
+    }
+
+    /// Takes for told, in words that nobody knows, whatever was a moment between two instants: the next telling says what became of it.
+    pub(super) fn doubt(&mut self, strategy: &Strategy, since: Timestamp, until: Timestamp) {
+        let judged = self.judge(strategy);
+        let segment = self.segment(strategy);
+        for flag in judged.flags.iter().filter(|flag| flag.trigger <= until && flag.superseded > since) {
+            let perhaps = Told { said: 0, ..self.to_tell(strategy, flag, until, (segment, self.truncated)) };
+            self.told.retain(|told| told.id != perhaps.id);
+            self.told.push(perhaps);
+        }
+        if !self.told.is_empty() || self.told_row != 0 {
+            self.told_row = DOUBTED;
+        }
     }
 
     fn tell_moments(&mut self, strategy: &Strategy, told: Vec<Told>, truncated: bool, sink: &mut impl Sink) {

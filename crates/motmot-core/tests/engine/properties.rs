@@ -8,6 +8,7 @@ use motmot_core::engine::{Cold, NoCold, Position};
 use motmot_core::strategy::Strategy;
 use motmot_core::{Engine, Timestamp, Verdict};
 use proptest::collection::vec;
+use proptest::option::of;
 use proptest::prelude::{Just, Strategy as Arbitrary, any, prop_oneof};
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestCaseError, TestRunner};
 
@@ -43,6 +44,9 @@ enum Beat {
     GoOn,
     /// The batch ends, and the clock moves to the stream time, so many deadlines at a time.
     Commit { budget: usize },
+    /// The batch ends, and only so many deadlines are told: the clock may fall behind the stream time, and what is folded next does not
+    /// wait for it. Then a checkpoint, and all but so many rows are forgotten, or neither.
+    Portion { budget: usize, keep: Option<usize> },
     /// A tick beyond the stream time, in ms.
     Tick { ahead: i64 },
     /// Commit, checkpoint, and forget all but so many rows.
@@ -53,6 +57,7 @@ fn beat() -> impl Arbitrary<Value = Beat> {
     prop_oneof![
         3 => Just(Beat::GoOn),
         2 => (1..4_usize).prop_map(|budget| Beat::Commit { budget }),
+        2 => (1..3_usize, of(0..3_usize)).prop_map(|(budget, keep)| Beat::Portion { budget, keep }),
         1 => (0..500_000_i64).prop_map(|ahead| Beat::Tick { ahead }),
         1 => (0..3_usize).prop_map(|keep| Beat::Checkpoint { keep }),
     ]
@@ -93,6 +98,13 @@ impl<C: Cold> Run<C> {
         self.tables.commit();
     }
 
+    /// One call.
+    fn advance_once(&mut self, budget: usize) {
+        let target = self.engine.position().stream_time;
+        self.engine.advance(target, budget, &mut self.tables).expect("the store is in memory");
+        self.tables.commit();
+    }
+
     fn now(&self) -> i64 {
         self.engine.position().now.as_millis()
     }
@@ -112,6 +124,13 @@ impl Run<Store> {
         match beat {
             Beat::GoOn => {}
             Beat::Commit { budget } => self.advance(self.stream_time(), budget),
+            Beat::Portion { budget, keep } => {
+                self.advance_once(budget);
+                if let Some(keep) = keep {
+                    self.checkpoint();
+                    self.engine.evict(keep);
+                }
+            }
             Beat::Tick { ahead } => self.advance(self.stream_time() + ahead, usize::MAX),
             Beat::Checkpoint { keep } => {
                 self.advance(self.stream_time(), usize::MAX);
@@ -299,7 +318,8 @@ fn after_a_crash_it_goes_on_as_if_nothing_had_happened() {
                 run.tables = Tables::default();
                 run.fold(record);
                 // With a budget, `now` may stop at other instants on its way, and so may say more.
-                run.beat(if matches!(beat, Beat::Commit { .. }) { Beat::Commit { budget: usize::MAX } } else { *beat });
+                let has_budget = matches!(beat, Beat::Commit { .. } | Beat::Portion { .. });
+                run.beat(if has_budget { Beat::Commit { budget: usize::MAX } } else { *beat });
                 told.push(run.tables.told_sorted());
             }
             run.tables = Tables::default();
@@ -312,6 +332,50 @@ fn after_a_crash_it_goes_on_as_if_nothing_had_happened() {
                 let message = format!("step {step} after the crash at {killed} (saved at {saved}):\n{expected:#?}\n{found:#?}");
                 return Err(TestCaseError::fail(message));
             }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn after_a_crash_in_a_storm_of_deadlines_the_tables_are_right() {
+    let points = (any::<usize>(), any::<usize>());
+    let schedules = (schedule(), schedule());
+    let input = (arbitrary::strategy(ANYTHING), arbitrary::log(ANYTHING, LONGEST_LOG), schedules, points, 1..3_usize);
+    check(400, input, |(rules, log, (schedule, other_schedule), (a, b), budget)| {
+        let (saved, killed) = (a % (log.len() + 1), b % (log.len() + 1));
+        let (saved, killed) = (saved.min(killed), saved.max(killed));
+        // A checkpoint, and a commit where it is killed, both with the clock behind the stream time.
+        let mut whole = run(&log[..saved], &schedule, &rules.0);
+        whole.advance_once(1);
+        whole.checkpoint();
+        let (store, position) = (whole.engine.cold_mut().snapshot(), whole.engine.position());
+        for (record, beat) in log[saved..killed].iter().zip(schedule.iter().cycle()) {
+            whole.fold(record);
+            whole.beat(*beat);
+        }
+        whole.advance_once(budget);
+        // The new one folds silently up to the committed offset and clock, then says again what may have been said ahead of it.
+        let mut born_again = Run::new(&rules.0, store, position);
+        for record in &log[saved..killed] {
+            born_again.fold(record);
+        }
+        born_again.advance(whole.now(), budget);
+        (born_again.tables, born_again.verdicts) = (whole.tables, whole.verdicts);
+        let (ahead, split) = (whole.engine.position().stream_time, i64::from(whole.engine.is_split()));
+        let until = ahead.max(Timestamp::from_millis(born_again.now() + split));
+        while !born_again.engine.resume(until, budget, &mut born_again.tables).expect("in memory") {
+            born_again.tables.commit();
+        }
+        born_again.tables.commit();
+        for (record, beat) in log[killed..].iter().zip(other_schedule.iter().cycle()) {
+            born_again.fold(record);
+            born_again.beat(*beat);
+        }
+        for end in [born_again.stream_time().max(born_again.now()), END] {
+            born_again.advance(end, budget);
+            born_again.tables.repeated.clear(); // rows are told whole: what is said again changes nothing
+            agree(&log, &born_again, &rules, &format!("after a crash at {killed}, saved at {saved}"))?;
         }
         Ok(())
     });

@@ -23,14 +23,18 @@ use super::hold::Hold;
 use super::refold::{Known, Silent};
 use super::swap::{self, Swap};
 
-/// Deadlines that one call of `advance` works off: a storm of them is many transactions, none of which outlives its time-out.
+/// Deadlines that one call of `advance` works off: a storm of them is many transactions, none of which outlives its time-out or keeps
+/// the records that come meanwhile waiting for long.
 /// Few in tests: a simulated storm is small.
-pub(super) const DEADLINES: usize = if cfg!(test) { 1 } else { 20_000 };
+pub(super) const DEADLINES: usize = if cfg!(test) { 1 } else { 5_000 };
 
 /// Whether the partition is heard.
 pub(super) enum Phase {
     /// Folding what was committed already: nothing is told and nothing is counted.
     Silent(Silent),
+    /// Telling what is due from the commit's clock on up to an instant: rows may have been told ahead of the clock, and which is not known.
+    /// Nothing is folded before that is done, for what it amends could never be taken back.
+    Resuming { until: Timestamp },
     /// Folding what is new.
     Speaking,
 }
@@ -169,7 +173,7 @@ impl<W: World> Partition<W> {
     /// What stands beside the offset of the next commit.
     pub(super) fn metadata(&self) -> CommitMetadata {
         let (position, strategy, swaps, origin) = (self.position(), self.strategy.id, self.swaps, self.origin);
-        CommitMetadata { position, strategy, swaps, origin, is_swapping: self.is_swapping() }
+        CommitMetadata { position, strategy, swaps, origin, is_swapping: self.is_swapping(), is_split: self.engine.is_split() }
     }
 
     pub(super) fn hot(&self) -> usize {
@@ -182,6 +186,11 @@ impl<W: World> Partition<W> {
 
     pub(super) fn is_silent(&self) -> bool {
         matches!(self.phase, Phase::Silent(_))
+    }
+
+    /// Whether something is to be told before more is folded.
+    pub(super) fn must_tell_first(&self) -> bool {
+        self.is_swapping() && !planted!(FoldInSwap) || matches!(self.phase, Phase::Resuming { .. })
     }
 
     pub(super) fn is_untold(&self) -> bool {
@@ -225,8 +234,8 @@ impl<W: World> Partition<W> {
         if !self.is_passed_over {
             self.reach(shared, record.offset, outbox)?;
         }
-        if self.is_swapping() && !planted!(FoldInSwap) {
-            // The re-fold has ended within the batch, with a swap that is to be told again; nothing is folded before that is done.
+        if self.must_tell_first() {
+            // The re-fold has ended within the batch, and something is to be told again; nothing is folded before that is done.
             self.is_passed_over = true;
             return Ok(());
         }
@@ -328,13 +337,17 @@ impl<W: World> Partition<W> {
         }
     }
 
-    /// Tells all rows that differ from what was told, at the clock where the partition stands. While a swap is told the clock stands still.
+    /// Tells all rows that differ from what was told, and works off a portion of what is due. While a swap is told the clock stands still.
     pub(super) fn advance(&mut self, shared: &Shared<W>, outbox: &mut Outbox<W>) -> Result<(), Interrupt> {
         let Position { now, stream_time } = self.engine.position();
-        let (target, budget) = if self.is_swapping() { (now, swap::PORTION) } else { (self.reading.max(stream_time), DEADLINES) };
         let before = outbox.told().rows();
         let mut voice = outbox.voice(self.number, false);
-        let is_done = self.engine.advance(target, budget, &mut voice).map_err(|source| self.state_error(shared, source))?;
+        let is_done = match &self.phase {
+            _ if self.is_swapping() => self.engine.advance(now, swap::PORTION, &mut voice),
+            Phase::Resuming { until } if !planted!(ResumedAtOnce) => self.engine.resume(*until, DEADLINES, &mut voice),
+            _ => self.engine.advance(self.reading.max(stream_time), DEADLINES, &mut voice),
+        };
+        let is_done = is_done.map_err(|source| self.state_error(shared, source))?;
         outbox.check()?;
         let has_told = outbox.told().rows() != before;
         self.has_told |= has_told;
@@ -343,6 +356,8 @@ impl<W: World> Partition<W> {
         self.is_unfinished = !is_done;
         if is_done && self.is_swapping() {
             self.swap = Swap::Told;
+        } else if is_done && matches!(self.phase, Phase::Resuming { .. }) {
+            self.phase = Phase::Speaking;
         }
         Ok(())
     }

@@ -83,6 +83,10 @@ impl<W: World> Partition<W> {
         clock: Option<Timestamp>,
         committed: Option<Timestamp>,
     ) -> Result<(), Interrupt> {
+        let ahead = match &self.phase {
+            Phase::Silent(silent) if !silent.refold.is_swapping => silent.refold.ahead,
+            _ => None,
+        };
         let Position { stream_time, .. } = self.engine.position();
         self.advance_in_silence(shared, clock.filter(|_| !planted!(ClockForgotten)).unwrap_or(stream_time))?;
         if let Some(committed) = committed.filter(|committed| *committed != stream_time) {
@@ -96,9 +100,13 @@ impl<W: World> Partition<W> {
         self.phase = Phase::Speaking;
         self.committed_position = self.position();
         self.is_untold = false;
-        // A commit within a storm of deadlines has a clock before the stream time. They are worked off before anything else, above all before
-        // a swap: what is final by the one and not by the other would be judged by both strategies.
-        self.is_unfinished = !planted!(StormForgotten) && self.committed_position.now < self.committed_position.stream_time;
+        // A storm of deadlines is worked off before anything else, above all before a swap: what is final by the clock and not by the stream time
+        // would be judged by both strategies.
+        let Position { now, stream_time } = self.committed_position;
+        self.is_unfinished = (ahead.is_some() || now < stream_time) && !planted!(StormForgotten);
+        if let Some(until) = ahead.filter(|_| self.is_unfinished && !planted!(FoldAhead)) {
+            self.phase = Phase::Resuming { until };
+        }
         self.oldest_arrival = None;
         let seconds = shared.world.elapsed().saturating_sub(self.assigned).as_secs_f64();
         shared.metrics.refold_seconds.observe(seconds);

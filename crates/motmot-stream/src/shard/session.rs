@@ -75,9 +75,10 @@ impl<W: World> Session<W> {
         self.serve_group()?;
         self.watch_membership()?;
         self.begin_swap()?;
-        // More deadlines than one transaction may hold come before more records.
+        // More deadlines than one transaction may hold are worked off between the records; in a backlog, before more of it.
         let is_unfinished = self.partitions.iter().flatten().any(Partition::is_unfinished);
-        let is_drained = !is_unfinished && self.fold_batch()?;
+        let waits = self.is_far_behind && is_unfinished || self.partitions.iter().flatten().any(Partition::must_tell_first);
+        let is_drained = !waits && self.fold_batch()?;
         if is_drained {
             self.follow_markers()?;
             self.tick();
@@ -255,7 +256,9 @@ impl<W: World> Session<W> {
         let mut wait = MAX_WAIT;
         let since = self.since(self.last_commit);
         for partition in self.partitions.iter().flatten() {
-            if partition.is_untold() && since < MIN_COMMIT_INTERVAL {
+            if partition.is_unfinished() {
+                return Duration::ZERO;
+            } else if partition.is_untold() && since < MIN_COMMIT_INTERVAL {
                 wait = wait.min(MIN_COMMIT_INTERVAL.saturating_sub(since));
             } else if partition.is_uncommitted() || partition.is_untold() {
                 wait = wait.min(self.commit_interval().saturating_sub(since));

@@ -2,7 +2,9 @@
 //!
 //! The laws:
 //! 1. **Tables at every commit.** When a transaction is decided, the committed rows of each of its partitions are those of a replay of the
-//!    log up to the committed (offset, clock), under the recorded swaps. While a swap is told in portions they may be between two.
+//!    log up to the committed (offset, clock), under the recorded swaps. While a swap is told in portions they may be between two. While
+//!    a storm of deadlines holds the clock behind the stream time, each row may be ahead of the clock: as of an arrival between the two, or
+//!    of the next millisecond, if the commit says that it is split.
 //! 2. **Tables at the end.** A read_committed reader of the topics, in the order of their logs, has the rows of a replay that knows
 //!    neither ticks nor batches.
 //! 3. **Counts.** A record is counted when the commit that covers it has been answered to a process that is alive: over all processes, by
@@ -202,7 +204,8 @@ impl Ledger {
         );
         if !metadata.is_swapping {
             let place = format!("partition {partition}, the commit at offset {offset}, clock {now}");
-            account.table.check(&replay.table, account.rebuilt.is_some(), &place);
+            let ahead = metadata.ahead().map_or_else(Vec::new, |ahead| replay.ahead(log, ahead));
+            account.table.check(&replay.table, &ahead, account.rebuilt.is_some(), &place);
         }
     }
 
@@ -257,7 +260,7 @@ impl Ledger {
             }
         }
         let is_rebuilt = account.rebuilt.is_some();
-        table.check(&replay.table, is_rebuilt, &format!("partition {partition} at the end, offset {offset}, clock {now}"));
+        table.check(&replay.table, &[], is_rebuilt, &format!("partition {partition} at the end, offset {offset}, clock {now}"));
         let letters = broker.log(Topic::DeadLetters, partition).committed().count() as u64;
         let known = counts[crate::metrics::DEAD];
         let is_right = letters == known || is_rebuilt && letters > known;

@@ -59,11 +59,15 @@ pub(crate) enum Planted {
     FormerStateUsed,
     /// What was told stays in the open transaction, and more is folded.
     TransactionLeftOpen,
+    /// A start within a storm of deadlines folds on before what was told ahead of the clock is known again.
+    FoldAhead,
+    /// A start within a storm of deadlines passes over what may have been raised and superseded in it.
+    ResumedAtOnce,
 }
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 27] = [
+    pub(super) const ALL: [(Self, u64); 29] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 2),
         (Self::ZombieCommit, 26),
@@ -91,6 +95,8 @@ impl Planted {
         (Self::StaleCommitTaken, 280),
         (Self::FormerStateUsed, 18),
         (Self::TransactionLeftOpen, 1),
+        (Self::FoldAhead, 1),
+        (Self::ResumedAtOnce, 1),
     ];
 }
 

@@ -14,7 +14,7 @@ const SEEDS_A_FAULT: u64 = 5_000;
 
 /// Seeds that found something in the real code, and what. They find it again only while the generator is as it was: a change of it makes of each
 /// just another seed, and what they found has tests of its own as well, or is among the planted faults.
-const FOUND: [(u64, &str); 11] = [
+const FOUND: [(u64, &str); 13] = [
     (1, "a checkpoint had a clock beyond its commit's, and a swap was judged anew at another instant"),
     (20, "records were folded while a swap was told again"),
     (165, "an expelled member committed, for its group was empty"),
@@ -28,6 +28,8 @@ const FOUND: [(u64, &str); 11] = [
     (1179, "an assignment that was answered was put back, and its partition opened twice: the store was locked by its own shard"),
     (200306, "a cycle was told to be part of another, came apart from it, and was told once more in the same transaction"),
     (309643, "after offsets had expired, a store whose clock was ahead of the commit's took for told what nobody had told"),
+    (600323, "a cycle was truncated or not, depending on whether it was told before it was joined and came apart"),
+    (600157, "after a start in a storm rows were told as of before what a store elsewhere had told"),
     (1303, "a store of before the group's offsets were forgotten: refused, as it should be"),
 ];
 

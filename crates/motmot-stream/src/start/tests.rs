@@ -27,8 +27,14 @@ fn meta(offset: i64, now: i64, swaps: u64) -> Meta {
 
 /// A commit that has seen so many swaps.
 fn commit(offset: i64, now: i64, swaps: u64) -> Commit {
-    let metadata =
-        CommitMetadata { position: at(now), strategy: id(swaps + 1), swaps, origin: Origin::at(0), is_swapping: false };
+    let metadata = CommitMetadata {
+        position: at(now),
+        strategy: id(swaps + 1),
+        swaps,
+        origin: Origin::at(0),
+        is_swapping: false,
+        is_split: false,
+    };
     Commit { offset, metadata: Some(metadata) }
 }
 
@@ -56,7 +62,7 @@ fn speaking(offset: i64, position: Position, strategy: u64, is_first: bool) -> R
 
 fn refolding(offset: i64, position: Position, until: i64, to: Option<Position>) -> Result<Start, Refusal> {
     let (clock, stream_time) = (to.map(|p| p.now), to.map(|p| p.stream_time));
-    let refold = Some(Refold { until, clock, stream_time, steps: VecDeque::new(), is_swapping: false });
+    let refold = Some(Refold { until, clock, stream_time, steps: VecDeque::new(), is_swapping: false, ahead: None });
     Ok(Start {
         origin: Origin::at(0),
         offset,
@@ -80,6 +86,14 @@ fn a_store_behind_the_commit_is_folded_up_in_silence() {
     check(Some(&meta(3, 30, 0)), Some(commit(8, 80, 0)), (0, 10), refolding(3, at(30), 8, Some(at(80))));
     check(Some(&meta(8, 30, 0)), Some(commit(8, 80, 0)), (8, 8), refolding(8, at(30), 8, Some(at(80))));
     check(None, Some(commit(8, 80, 0)), (0, 10), refolding(0, Position::START, 8, Some(at(80))));
+}
+
+#[test]
+fn a_commit_within_a_storm_of_deadlines_says_how_far_rows_are_ahead() {
+    let mut commit = commit(8, 80, 0);
+    commit.metadata.as_mut().unwrap().is_split = true;
+    let start = decided(Some(&meta(3, 30, 0)), Some(commit), (0, 10), &[]).unwrap();
+    assert_eq!(start.refold.unwrap().ahead, Some(at(81).now));
 }
 
 #[test]

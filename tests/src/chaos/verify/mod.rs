@@ -174,7 +174,7 @@ pub fn ends(bench: &Bench) -> BTreeMap<i32, i64> {
     read::ends(&bench.kafka.brokers, &bench.topics.touchpoints, bench.partitions, "read_uncommitted")
 }
 
-/// Reads all that there is while no worker runs; none: a strategy is half told.
+/// Reads all that there is while no worker runs; none: a strategy, or a storm of deadlines, is half told.
 ///
 /// # Panics
 /// When the brokers do not answer.
@@ -185,7 +185,7 @@ pub fn observe(cluster: &Cluster, bench: &Bench, is_over: bool) -> Option<Observ
     outputs.iter().for_each(|(_, topic)| read::until_no_transaction_is_open(brokers, topic, partitions));
     read::until_no_transaction_is_open(brokers, &topics.strategies, 1);
     let committed = committed(bench);
-    if committed.values().any(|(_, metadata)| metadata.ends_with("swapping")) {
+    if committed.values().any(|(_, metadata)| is_half_told(metadata)) {
         return None;
     }
     let commits =
@@ -227,6 +227,12 @@ fn wake_coordinator(bench: &Bench) {
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_offset(&bench.topics.touchpoints, 0, Offset::Offset(0)).unwrap();
     wait_for("an append of the group's coordinator", || consumer.commit(&list, CommitMode::Sync).is_ok());
+}
+
+/// Whether rows may be as of other instants than the clock beside them: the mark says so, or the stream time, which is ahead of it.
+fn is_half_told(metadata: &str) -> bool {
+    let stream_time = metadata.split(';').nth(2).and_then(|time| time.parse::<i64>().ok()).unwrap();
+    !metadata.ends_with(';') || clock(metadata) < stream_time
 }
 
 /// The second field of what a worker writes beside an offset.
