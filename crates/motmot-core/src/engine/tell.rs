@@ -89,11 +89,14 @@ impl Cycle {
         Standing { wake_at, final_at, is_final }
     }
 
-    /// Takes for told, in words that nobody knows, whatever was a moment between two instants: the next telling says what became of it.
+    /// Takes for told, in words that nobody knows, whatever began, ended or changed as a moment between two instants: the next telling says
+    /// what became of it. What did not change is not said again, for it would be in the words of another day.
     pub(super) fn doubt(&mut self, strategy: &Strategy, since: Timestamp, until: Timestamp) {
         let judged = self.judge(strategy);
         let segment = self.segment(strategy);
-        for flag in judged.flags.iter().filter(|flag| flag.trigger <= until && flag.superseded > since) {
+        let is_steady = |flag: &&Flag| flag.stands(since) && flag.stands(until) && flag.state(since) == flag.state(until);
+        let between = judged.flags.iter().filter(|flag| flag.trigger <= until && flag.superseded > since);
+        for flag in between.filter(|flag| !is_steady(flag)) {
             let perhaps = Told { said: 0, ..self.to_tell(strategy, flag, until, (segment, self.truncated)) };
             self.told.retain(|told| told.id != perhaps.id);
             self.told.push(perhaps);

@@ -46,8 +46,8 @@ impl Table {
         };
     }
 
-    /// Panics where it is not as it should be. `ahead`: what a row may be as well. `may_have_more`: rows that are expected no more may
-    /// still be there.
+    /// Panics where it is not as it should be. `ahead`: what a row may be as well. `may_have_more`: rows that need not be there may be
+    /// anything.
     pub(super) fn check(&self, expected: &Self, ahead: &[Self], may_have_more: bool, place: &str) {
         if self == expected {
             return;
@@ -56,8 +56,8 @@ impl Table {
         let others = || ahead.iter().flat_map(|table| table.0.keys()).chain(expected.0.keys());
         for key in self.0.keys().chain(others().filter(|key| !self.0.contains_key(*key))) {
             let [found, should] = [self, expected].map(|table| table.0.get(key).map(Vec::as_slice));
-            let is_right = found == should || ahead.iter().any(|table| table.0.get(key).map(Vec::as_slice) == found);
-            if !(is_right || may_have_more && should.is_none()) {
+            let mut right = ahead.iter().map(|table| table.0.get(key).map(Vec::as_slice)).chain([should]);
+            if !right.any(|right| right == found || may_have_more && right.is_none()) {
                 _ = writeln!(words, "{:?} {}", key.0, String::from_utf8_lossy(&key.1));
                 _ = writeln!(words, "  is     {}\n  should {}", row(key.0, found), row(key.0, should));
             }
