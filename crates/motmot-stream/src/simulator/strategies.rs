@@ -67,13 +67,13 @@ rules:
   - {id: gone, dimension: reliability, severity: critical, kind: abandoned}
 ";
 
-/// All of them. The last differs from the one before by its name and a title alone, which are no rules: what is told under it has other words.
+/// All of them. The last differs from the one before by its name alone, which is no rule. Nor are titles, but a row has those of the day when it
+/// was told last: two schedules may differ in them where a moment was something else for an instant.
 pub(super) fn all() -> &'static [Loaded] {
     static ALL: OnceLock<Vec<Loaded>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let titled = OTHER.replace("{id: gone,", "{id: gone, title: Gone for good,");
         let named =
-            [("customers", CUSTOMERS), ("deadlines", DEADLINES), ("points", POINTS), ("other", OTHER), ("other-name", &titled)];
+            [("customers", CUSTOMERS), ("deadlines", DEADLINES), ("points", POINTS), ("other", OTHER), ("other-name", OTHER)];
         named.into_iter().map(|(name, rules)| load(format!("strategy: {name}\n{HEAD}{rules}"))).collect()
     })
 }
