@@ -110,6 +110,6 @@ pub trait Sink {
     fn moment(&mut self, moment: &Moment<'_>, evidence: &[i64]);
     /// A cycle's row.
     fn cycle(&mut self, cycle: &CycleRecord<'_>, evidence: &[i64]);
-    /// A cycle that was told of has no row any more.
+    /// A cycle that was told of has no row any more; nor has one that had the same id before and was forgotten, whose row it had replaced.
     fn cycle_gone(&mut self, key: &str, cycle_id: &str);
 }

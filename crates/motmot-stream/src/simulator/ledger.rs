@@ -135,7 +135,9 @@ impl Ledger {
                 Topic::Moments | Topic::Cycles => {
                     self.account(partition).table.take(topic, key.as_deref().unwrap_or_default(), value.as_deref());
                     let before = told.insert((topic, partition, key), value.clone());
-                    if let Some(before) = before.filter(|before| !self.is_tampered && !replay::comes_after(before, &value)) {
+                    if let Some(before) =
+                        before.filter(|before| !self.is_tampered && !replay::comes_after(before.as_deref(), value.as_deref()))
+                    {
                         let [before, value] = [before, value].map(|value| replay::row(topic, value.as_deref()));
                         panic!("partition {partition}: told twice in one transaction:\n  {before}\n  {value}");
                     }

@@ -95,6 +95,8 @@ pub struct Summary {
     pub transactions: usize,
     /// Rows that hold.
     pub held: usize,
+    /// Rows that said what the one before them had said: after a start within a storm of deadlines.
+    pub repeated: usize,
     /// Moments that were told and taken back.
     pub retracted: usize,
     /// Dead letters.
@@ -110,6 +112,7 @@ impl Summary {
             told: Output::ALL.into_iter().map(count).sum(),
             transactions: observed.transactions.values().map(Vec::len).sum(),
             held: tables::held(observed).0.len(),
+            repeated: tables::repeated(observed).len(),
             retracted: tables::retracted(observed),
             dead: count(Output::Dead),
         }
@@ -118,11 +121,9 @@ impl Summary {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { records, told, transactions, held, retracted, dead } = self;
-        write!(
-            f,
-            "{records} records, {told} rows told in {transactions} transactions, {held} hold, {retracted} moments retracted, {dead} dead letters"
-        )
+        let Self { records, told, transactions, held, repeated, retracted, dead } = self;
+        write!(f, "{records} records, {told} rows told in {transactions} transactions, {held} hold, ")?;
+        write!(f, "{repeated} told again unchanged after a start, {retracted} moments retracted, {dead} dead letters")
     }
 }
 

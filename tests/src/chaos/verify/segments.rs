@@ -16,6 +16,8 @@ pub struct Transaction {
     pub offsets: BTreeSet<i64>,
     /// The offset of its marker.
     pub marker: i64,
+    /// How often the partition had been taken over: by another producer, by the same one begun anew, or after a transaction was given up.
+    pub reign: usize,
 }
 
 const HEADER: usize = 61;
@@ -32,6 +34,7 @@ pub fn transactions(folder: &Path) -> Vec<Transaction> {
     segments.sort();
     let mut open: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
     let mut committed = Vec::new();
+    let (mut reign, mut ruler) = (0, None);
     for segment in segments {
         let bytes = std::fs::read(&segment).unwrap();
         let mut rest = bytes.as_slice();
@@ -42,13 +45,17 @@ pub fn transactions(folder: &Path) -> Vec<Transaction> {
             let producer = i64::from_be_bytes(field(batch, 43));
             assert!(attributes & TRANSACTIONAL != 0, "{}: the batch at {base} is in no transaction", segment.display());
             if attributes & CONTROL == 0 {
+                let epoch = i16::from_be_bytes(field(batch, 51));
+                reign += usize::from(ruler.replace((producer, epoch)).is_some_and(|before| before != (producer, epoch)));
                 let last = base + i64::from(i32::from_be_bytes(field(batch, 23)));
                 open.entry(producer).or_default().extend(base..=last);
             } else {
                 let offsets = open.remove(&producer).unwrap_or_default();
                 // A marker is written to every partition that the transaction was told of, records or not.
-                if is_commit(&batch[HEADER..]) && !offsets.is_empty() {
-                    committed.push(Transaction { offsets, marker: base });
+                if !is_commit(&batch[HEADER..]) {
+                    reign += 1;
+                } else if !offsets.is_empty() {
+                    committed.push(Transaction { offsets, marker: base, reign });
                 }
             }
         }
@@ -92,7 +99,7 @@ fn varint(bytes: &mut &[u8]) {
 mod tests {
     use super::*;
 
-    fn batch(base: i64, count: i32, producer: i64, attributes: i16, record: &[u8]) -> Vec<u8> {
+    fn batch(base: i64, count: i32, (producer, epoch): (i64, i16), attributes: i16, record: &[u8]) -> Vec<u8> {
         let mut bytes = base.to_be_bytes().to_vec();
         bytes.extend(i32::try_from(HEADER - 12 + record.len()).unwrap().to_be_bytes());
         bytes.extend([0, 0, 0, 0, 2, 0, 0, 0, 0]);
@@ -100,32 +107,51 @@ mod tests {
         bytes.extend((count - 1).to_be_bytes());
         bytes.extend([0; 16]);
         bytes.extend(producer.to_be_bytes());
-        bytes.extend([0; 10]);
+        bytes.extend(epoch.to_be_bytes());
+        bytes.extend([0; 8]);
         bytes.extend(record);
         bytes
     }
 
     fn marker(base: i64, producer: i64, kind: u8) -> Vec<u8> {
-        batch(base, 1, producer, TRANSACTIONAL | CONTROL, &[0x20, 0, 0, 0, 8, 0, 0, 0, kind, 0x0c, 0, 0, 0, 0, 0, 0, 0])
+        batch(base, 1, (producer, 0), TRANSACTIONAL | CONTROL, &[0x20, 0, 0, 0, 8, 0, 0, 0, kind, 0x0c, 0, 0, 0, 0, 0, 0, 0])
     }
 
     #[test]
     fn markers_end_their_own_producers_transactions() {
-        let folder = tempfile::tempdir().unwrap();
         let log = [
-            batch(0, 2, 7, TRANSACTIONAL, b"records"),
-            batch(2, 1, 8, TRANSACTIONAL, b""),
+            batch(0, 2, (7, 0), TRANSACTIONAL, b"records"),
+            batch(2, 1, (8, 0), TRANSACTIONAL, b""),
             marker(3, 7, 1),
-            batch(4, 3, 7, TRANSACTIONAL, b"more"),
+            batch(4, 3, (7, 0), TRANSACTIONAL, b"more"),
             marker(7, 8, 0),
             marker(8, 7, 1),
             marker(9, 8, 1), // of a transaction that wrote nothing here
-            batch(10, 1, 8, TRANSACTIONAL, b"open"),
+            batch(10, 1, (8, 0), TRANSACTIONAL, b"open"),
         ];
+        let told = told(&log);
+        assert_eq!(told.iter().map(|told| told.marker).collect::<Vec<_>>(), [3, 8]);
+        assert_eq!(
+            told.iter().map(|told| told.offsets.iter().copied().collect()).collect::<Vec<Vec<_>>>(),
+            [vec![0, 1], vec![4, 5, 6]]
+        );
+    }
+
+    #[test]
+    fn another_producer_another_epoch_and_an_abort_begin_a_reign() {
+        let mut log = Vec::new();
+        for (producer, kind) in [((7, 0), 1), ((7, 0), 1), ((8, 0), 1), ((8, 1), 1), ((8, 1), 0), ((8, 1), 1)] {
+            let base = i64::try_from(log.len()).unwrap();
+            log.push(batch(base, 1, producer, TRANSACTIONAL, b"record"));
+            log.push(marker(base + 1, producer.0, kind));
+        }
+        assert_eq!(told(&log).iter().map(|told| told.reign).collect::<Vec<_>>(), [0, 0, 1, 2, 3]);
+    }
+
+    fn told(log: &[Vec<u8>]) -> Vec<Transaction> {
+        let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("0.log"), log.concat()).unwrap();
         std::fs::write(folder.path().join("0.index"), b"no batch").unwrap();
-        let told = transactions(folder.path());
-        let expected = [(vec![0, 1], 3), (vec![4, 5, 6], 8)];
-        assert_eq!(told, expected.map(|(offsets, marker)| Transaction { offsets: offsets.into_iter().collect(), marker }));
+        transactions(folder.path())
     }
 }

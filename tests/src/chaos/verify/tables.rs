@@ -98,7 +98,7 @@ pub(super) fn retracted(observed: &Observed) -> usize {
 
 /// A moment is raised, then recovered, retracted or expired. Late touchpoints and other strategies may mend how it ended; but nothing is
 /// taken back that was never told, nothing that had ended is raised again where no fold does so, and what was told is not told again
-/// unchanged.
+/// unchanged, but after a start.
 pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
     let mut faults = Vec::new();
     for (id, life) in lives(observed, reader) {
@@ -124,17 +124,35 @@ pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
         }
     }
     faults.extend(check_versions(observed, reader));
-    let mut last: BTreeMap<(Output, &[u8]), &[u8]> = BTreeMap::new();
-    for output in [Output::Moments, Output::Cycles] {
-        for row in observed.rows(output) {
-            let (key, value) = (row.key.as_deref().unwrap_or_default(), row.value.as_deref().unwrap_or_default());
-            if last.insert((output, key), value).is_some_and(|before| before == value) {
-                let key = String::from_utf8_lossy(key).replace('\0', " / ");
-                faults.push(format!("{output:?} {key} is told again unchanged at {}:{}", row.partition, row.offset));
-            }
+    for (output, row, is_after_start) in repeated(observed) {
+        if !is_after_start {
+            let key = String::from_utf8_lossy(row.key.as_deref().unwrap_or_default()).replace('\0', " / ");
+            faults.push(format!("{output:?} {key} is told again unchanged at {}:{}", row.partition, row.offset));
         }
     }
     faults
+}
+
+/// The rows that say what the one before them said, and whether somebody else had taken the partition over in between: who starts in a storm
+/// of deadlines tells once more what was due in it.
+pub(super) fn repeated(observed: &Observed) -> Vec<(Output, &Row, bool)> {
+    let mut repeated = Vec::new();
+    for output in [Output::Moments, Output::Cycles] {
+        let transactions = observed.transactions.iter().filter(|((of, _), _)| *of == output);
+        let reigns: BTreeMap<(i32, i64), usize> = transactions
+            .flat_map(|((_, partition), all)| all.iter().map(move |one| (*partition, one)))
+            .flat_map(|(partition, one)| one.offsets.iter().map(move |offset| ((partition, *offset), one.reign)))
+            .collect();
+        let mut last: BTreeMap<&[u8], &Row> = BTreeMap::new();
+        for row in observed.rows(output) {
+            let reign = |row: &Row| reigns.get(&(row.partition, row.offset));
+            let before = last.insert(row.key.as_deref().unwrap_or_default(), row);
+            if let Some(before) = before.filter(|before| before.value == row.value) {
+                repeated.push((output, row, reign(before) != reign(row)));
+            }
+        }
+    }
+    repeated
 }
 
 /// Every row that a moment ever had, also one that a later row has replaced, is one that the fold tells of it; but for those that were taken
