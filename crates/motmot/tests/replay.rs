@@ -3,7 +3,7 @@
 
 mod program;
 
-use program::{example, motmot};
+use program::{command, example, motmot};
 
 fn replay(arguments: &[&str]) -> serde_json::Value {
     let (strategy, mapping, rows) =
@@ -33,6 +33,24 @@ fn a_csv_gives_the_moments_that_one_can_count_by_hand() {
     assert_eq!(summary["moments"]["not-checked"], counts(0, 0, 1));
     assert_eq!(summary["moments"]["unhappy"], counts(0, 0, 1));
     assert_eq!(summary["moments"]["never-collected"], counts(0, 0, 1));
+}
+
+#[test]
+fn the_readme_shows_what_the_program_says() {
+    let readme = std::fs::read_to_string(example("../README.md")).unwrap();
+    let console = readme.split("```").find_map(|block| block.strip_prefix("console\n")).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let mut said = Vec::new().into_iter();
+    for line in console.lines() {
+        if let Some(arguments) = line.strip_prefix("$ motmot ") {
+            let arguments = arguments.replace("--out result", &format!("--out {}", out.path().display()));
+            let run = command(&arguments.split(' ').collect::<Vec<_>>()).current_dir(example("first-csv")).output().unwrap();
+            let lines = String::from_utf8(run.stdout).unwrap().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+            said = lines.into_iter();
+        } else if line.trim() != "…" {
+            assert!(said.any(|said| said == line), "the program does not say `{line}` there");
+        }
+    }
 }
 
 #[test]
