@@ -8,6 +8,9 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     for seed in motmot_fuzz_checks::seeds::all()? {
         let folder = folder.join(seed.target);
         std::fs::create_dir_all(&folder)?;
+        for (number, input) in motmot_fuzz_checks::bent(&seed).into_iter().enumerate() {
+            std::fs::write(folder.join(format!("bent-{}-{number}", seed.name)), input)?;
+        }
         std::fs::write(folder.join(format!("seed-{}", seed.name)), seed.bytes)?;
     }
     Ok(())

@@ -7,6 +7,7 @@
 //! The targets in `fuzz/fuzz_targets` hand libFuzzer's bytes to these functions; `tests/replay.rs` hands them the corpus and every crash
 //! that was ever found: the ordinary tests need no fuzzer. Where to start reading: [`TARGETS`], then `wire`.
 
+mod bent;
 mod borrowed;
 mod memory;
 mod rows;
@@ -15,6 +16,8 @@ mod texts;
 mod wire;
 
 use borrowed::{error, mapping, table}; // where the borrowed files look for them
+
+pub use bent::bent;
 pub use memory::Allowance;
 
 pub use rows::{store_entries, store_row, stored_touchpoint};
