@@ -1,33 +1,31 @@
 //! Seeds with one thing wrong: a value of another kind, a key too few, one that nobody knows, an entry twice. Readers refuse most of them, each
 //! by another way, and a fuzzer that changes bytes finds few of these ways: it breaks the text first.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::seeds::Seed;
 use crate::{halves, joined};
 
-/// The inputs that come of a seed; none, if it is no text with a structure.
+/// The inputs that come of a seed; none, if it is no text with a structure. Each place is bent in 24 ways, one after the other.
 pub fn bent(seed: &Seed) -> Vec<Vec<u8>> {
     let (text, behind) = match seed.target {
-        "mapping" | "writer_schema" => halves(&seed.bytes),
-        "json_line" | "manifest" | "strategy" | "swap_record" => (seed.bytes.as_slice(), [].as_slice()),
+        "mapping" | "writer_schema" => {
+            let (text, behind) = halves(&seed.bytes);
+            (text, Some(behind))
+        }
+        "json_line" | "manifest" | "strategy" | "swap_record" => (seed.bytes.as_slice(), None),
         _ => return Vec::new(),
     };
     let Some(whole) = tree(text) else { return Vec::new() };
-    let mut texts = Vec::new();
-    for (number, one) in one_rule_each(whole).into_iter().enumerate() {
-        for place in places(&one) {
-            if number == 0 || place.starts_with("/rules/") {
-                texts.extend(bent_at(&one, &place));
-            }
+    let input = |value: Value| {
+        let text = format!("{value:#}").into_bytes(); // `#` puts the space behind a colon that YAML asks for
+        match behind {
+            Some(behind) => joined(&text, behind),
+            None => text,
         }
-    }
-    let bytes = texts.into_iter().map(|value| format!("{value:#}").into_bytes()); // `#` puts the space behind a colon that YAML asks for
-    match seed.target {
-        "mapping" | "writer_schema" => bytes.map(|text| joined(&text, behind)).collect(),
-        _ => bytes.collect(),
-    }
+    };
+    bent_whole(&whole).into_iter().map(input).collect()
 }
 
 /// JSON, or YAML of what JSON knows.
@@ -47,35 +45,63 @@ fn tree(text: &[u8]) -> Option<Value> {
     serde_json::from_str(text).ok().or_else(|| Some(of_yaml(YamlLoader::load_from_str(text).ok()?.first()?)))
 }
 
-/// A strategy as so many strategies of a single rule: short inputs are fuzzed faster. Anything else as it is.
-fn one_rule_each(whole: Value) -> Vec<Value> {
-    let Some(rules) = whole.get("rules").and_then(Value::as_array) else { return vec![whole] };
-    let with_one = |rule: &Value| {
+/// All that come of a value. Of a strategy with a single rule at a time, the first with all around it: short inputs are fuzzed faster.
+fn bent_whole(whole: &Value) -> Vec<Value> {
+    let Some(rules) = whole.get("rules").and_then(Value::as_array) else { return bent_within(whole) };
+    let with = |rules: Value| {
         let mut one = whole.clone();
-        if let Some(rules) = one.get_mut("rules") {
-            *rules = json!([rule]);
+        if let Some(all) = one.get_mut("rules") {
+            *all = rules;
         }
         one
     };
-    rules.iter().map(with_one).collect()
+    let mut rules = rules.iter().map(|rule| json!([rule]));
+    let first = rules.next().map(|rule| bent_within(&with(rule)));
+    first.into_iter().flatten().chain(rules.flat_map(|rule| bent_within(&rule)).map(with)).collect()
 }
 
-/// All values within this one, as JSON pointers (RFC 6901).
-fn places(value: &Value) -> Vec<String> {
-    let inner: Vec<(String, &Value)> = match value {
-        Value::Object(object) => object.iter().map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value)).collect(),
-        Value::Array(entries) => entries.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect(),
+/// All that come of a value by one change within it: an inner value is another one, is left out, has a neighbour that should not be there; or
+/// the change is further within.
+fn bent_within(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Object(object) => {
+            object.iter().flat_map(|(key, inner)| bent_entry(object, key, inner)).map(Value::Object).collect()
+        }
+        Value::Array(entries) => {
+            entries.iter().enumerate().flat_map(|(at, inner)| bent_element(entries, at, inner)).map(Value::Array).collect()
+        }
         _ => Vec::new(),
-    };
-    let below = |(key, value): (String, &Value)| {
-        let within = places(value).into_iter().map(|rest| format!("/{key}{rest}")).collect::<Vec<_>>();
-        std::iter::once(format!("/{key}")).chain(within).collect::<Vec<_>>()
-    };
-    inner.into_iter().flat_map(below).collect()
+    }
 }
 
-fn bent_at(whole: &Value, place: &str) -> Vec<Value> {
-    let others = [
+fn bent_entry(object: &Map<String, Value>, key: &str, inner: &Value) -> Vec<Map<String, Value>> {
+    let with = |key: String, value: Value| {
+        let mut object = object.clone();
+        object.insert(key, value);
+        object
+    };
+    let mut without = object.clone();
+    without.remove(key);
+    let others = others().into_iter().map(|other| with(key.to_owned(), other));
+    let within = bent_within(inner).into_iter().map(|bent| with(key.to_owned(), bent));
+    others.chain([without, with(format!("{key}x"), json!(1))]).chain(within).collect()
+}
+
+fn bent_element(entries: &[Value], at: usize, inner: &Value) -> Vec<Vec<Value>> {
+    let (before, after) = (entries.get(..at).unwrap_or_default(), entries.get(at + 1..).unwrap_or_default());
+    let with = |value: Value| [before, &[value], after].concat();
+    let within = bent_within(inner).into_iter().map(with);
+    others()
+        .into_iter()
+        .map(with)
+        .chain([[before, after].concat(), [entries, std::slice::from_ref(inner)].concat()])
+        .chain(within)
+        .collect()
+}
+
+/// What another value can be.
+fn others() -> [Value; 22] {
+    [
         json!(null),
         json!(true),
         json!(0),
@@ -98,27 +124,5 @@ fn bent_at(whole: &Value, place: &str) -> Vec<Value> {
         json!({"type": "array", "items": "string"}),
         json!({"type": "fixed", "name": "f", "size": 3}),
         json!({"type": "long", "logicalType": "timestamp-micros"}),
-    ];
-    let changed = |change: &dyn Fn(&mut Value)| {
-        let mut one = whole.clone();
-        one.pointer_mut(place).map(change).map(|()| one)
-    };
-    let mut all: Vec<Value> = others.iter().filter_map(|other| changed(&|value| *value = other.clone())).collect();
-    let (above, key) = place.rsplit_once('/').unwrap_or_default();
-    let around = |change: &dyn Fn(&mut Value)| {
-        let mut one = whole.clone();
-        one.pointer_mut(above).map(change).map(|()| one)
-    };
-    let known = key.replace("~1", "/").replace("~0", "~");
-    all.extend(around(&|value| match value {
-        Value::Object(object) => drop(object.remove(&known)),
-        Value::Array(entries) => drop(key.parse().map(|at: usize| entries.remove(at))),
-        _ => {}
-    }));
-    all.extend(around(&|value| match value {
-        Value::Object(object) => drop(object.insert(format!("{known}x"), json!(1))),
-        Value::Array(entries) => entries.extend(key.parse().ok().and_then(|at: usize| entries.get(at)).cloned()),
-        _ => {}
-    }));
-    all
+    ]
 }
