@@ -1,31 +1,36 @@
 //! Seeds with one thing wrong: a value of another kind, a key too few, one that nobody knows, an entry twice. Readers refuse most of them, each
 //! by another way, and a fuzzer that changes bytes finds few of these ways: it breaks the text first.
 
+use motmot_wire::file::Codec;
 use serde_json::{Map, Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::seeds::Seed;
+use crate::seeds::{self, Seed};
 use crate::{halves, joined};
 
-/// The inputs that come of a seed; none, if it is no text with a structure. Each place is bent in 24 ways, one after the other.
+/// As `fuzz/run` has it: what is longer would be cut, and be no structure any more.
+const LONGEST_INPUT: usize = 8_192;
+
+/// The inputs that come of a seed; none, if it is no text with a structure. Each place is bent in 25 ways, one after the other, and then
+/// crowded.
 pub fn bent(seed: &Seed) -> Vec<Vec<u8>> {
-    let (text, behind) = match seed.target {
-        "mapping" | "writer_schema" => {
-            let (text, behind) = halves(&seed.bytes);
-            (text, Some(behind))
-        }
-        "json_line" | "manifest" | "strategy" | "swap_record" => (seed.bytes.as_slice(), None),
+    let schema = seeds::file_schema().unwrap_or_default();
+    let (text, behind) = match (seed.target, seed.name.as_str()) {
+        ("mapping" | "writer_schema", _) => halves(&seed.bytes),
+        ("json_line" | "manifest" | "strategy" | "swap_record", _) => (seed.bytes.as_slice(), [].as_slice()),
+        ("avro_file", "null") => (schema.as_bytes(), [].as_slice()),
         _ => return Vec::new(),
     };
     let Some(whole) = tree(text) else { return Vec::new() };
     let input = |value: Value| {
-        let text = format!("{value:#}").into_bytes(); // `#` puts the space behind a colon that YAML asks for
-        match behind {
-            Some(behind) => joined(&text, behind),
-            None => text,
+        let text = format!("{value:#}"); // `#` puts the space behind a colon that YAML asks for
+        match seed.target {
+            "mapping" | "writer_schema" => Some(joined(text.as_bytes(), behind)),
+            "avro_file" => seeds::file(Codec::Null, seeds::touchpoints(), &text).ok(),
+            _ => Some(text.into_bytes()),
         }
     };
-    bent_whole(&whole).into_iter().map(input).collect()
+    bent_whole(&whole).into_iter().filter_map(input).filter(|input| input.len() <= LONGEST_INPUT).collect()
 }
 
 /// JSON, or YAML of what JSON knows.
@@ -65,10 +70,14 @@ fn bent_whole(whole: &Value) -> Vec<Value> {
 fn bent_within(value: &Value) -> Vec<Value> {
     match value {
         Value::Object(object) => {
-            object.iter().flat_map(|(key, inner)| bent_entry(object, key, inner)).map(Value::Object).collect()
+            let bent = object.iter().flat_map(|(key, inner)| bent_entry(object, key, inner));
+            let crowds = CROWDS.into_iter().map(|crowd| crowded_object(object, crowd));
+            bent.chain(crowds).map(Value::Object).collect()
         }
         Value::Array(entries) => {
-            entries.iter().enumerate().flat_map(|(at, inner)| bent_element(entries, at, inner)).map(Value::Array).collect()
+            let bent = entries.iter().enumerate().flat_map(|(at, inner)| bent_element(entries, at, inner));
+            let crowds = CROWDS.into_iter().map(|crowd| crowded_array(entries, crowd));
+            bent.chain(crowds).map(Value::Array).collect()
         }
         _ => Vec::new(),
     }
@@ -99,8 +108,62 @@ fn bent_element(entries: &[Value], at: usize, inner: &Value) -> Vec<Vec<Value>> 
         .collect()
 }
 
+/// How many entries there are, and what the n-th of them is called: sorting goes different ways by how many they are, and in what order.
+type Crowd = (usize, fn(usize, usize) -> usize);
+const CROWDS: [Crowd; 12] = [
+    (4, backwards),
+    (4, mixed),
+    (9, mixed),
+    (17, mixed),
+    (22, |n, _| n),
+    (22, backwards),
+    (22, mixed),
+    (22, |n, _| n / 2),
+    (35, |n, _| n),
+    (35, backwards),
+    (70, mixed),
+    (70, |n, count| if n < 40 { n } else { count - n }),
+];
+
+fn backwards(n: usize, count: usize) -> usize {
+    count - n
+}
+
+fn mixed(n: usize, count: usize) -> usize {
+    n * 37 % count
+}
+
+fn crowded_array(entries: &[Value], (count, order): Crowd) -> Vec<Value> {
+    let numbered = |(n, entry): (usize, &Value)| renamed(entry, order(n, count));
+    entries.iter().cycle().take(count).enumerate().map(numbered).collect()
+}
+
+fn crowded_object(object: &Map<String, Value>, (count, order): Crowd) -> Map<String, Value> {
+    let numbered = |(n, (key, inner)): (usize, (&String, &Value))| (format!("{key}{:02}", order(n, count)), inner.clone());
+    let entries = object.iter();
+    entries
+        .clone()
+        .map(|(key, inner)| (key.clone(), inner.clone()))
+        .chain(entries.cycle().take(count).enumerate().map(numbered))
+        .collect()
+}
+
+/// The same with a number behind its text, or behind those that it has.
+fn renamed(value: &Value, number: usize) -> Value {
+    match value {
+        Value::String(text) => json!(format!("{text}{number:02}")),
+        Value::Object(object) => {
+            let inner = |(key, value): (&String, &Value)| {
+                (key.clone(), if matches!(key.as_str(), "id" | "name") { renamed(value, number) } else { value.clone() })
+            };
+            Value::Object(object.iter().map(inner).collect())
+        }
+        _ => value.clone(),
+    }
+}
+
 /// What another value can be.
-fn others() -> [Value; 22] {
+fn others() -> [Value; 23] {
     [
         json!(null),
         json!(true),
@@ -111,6 +174,7 @@ fn others() -> [Value; 22] {
         json!(""),
         json!("x"),
         json!("é\0"),
+        json!("€\u{2028}𝄞\u{85}"),
         json!("90d"),
         json!("999999999999d"),
         json!("2020-02-30T25:00:00Z"),

@@ -9,6 +9,8 @@
 
 mod bent;
 mod borrowed;
+mod bounds;
+mod damaged;
 mod memory;
 mod rows;
 pub mod seeds;
@@ -18,6 +20,7 @@ mod wire;
 use borrowed::{error, mapping, table}; // where the borrowed files look for them
 
 pub use bent::bent;
+pub use damaged::damaged;
 pub use memory::Allowance;
 
 pub use rows::{store_entries, store_row, stored_touchpoint};

@@ -17,6 +17,7 @@ use motmot_wire::{Arrived, DeadLetter, Evidence, RecordType, Writer};
 use serde_json::Value;
 
 use crate::borrowed::manifest::{FORMAT, FileEntry, Manifest, Name};
+use crate::bounds;
 use crate::joined;
 use crate::rows::Entries;
 use crate::wire::numbered;
@@ -62,7 +63,21 @@ pub fn all() -> Result<Vec<Seed>, Box<dyn Error + Send + Sync>> {
     Ok(seeds.0)
 }
 
-fn touchpoints() -> Vec<Touchpoint<'static>> {
+/// Touchpoints at their bounds and beyond, in each form that they come in: some are read, and some refused.
+///
+/// # Errors
+/// As [`all`].
+pub fn at_bounds() -> Result<Vec<Seed>, Box<dyn Error + Send + Sync>> {
+    let mut seeds = Seeds::default();
+    let plain = touchpoints().swap_remove(0);
+    for (number, touchpoint) in bounds::touchpoints(&plain).into_iter().enumerate() {
+        seeds.add("avro_file", format!("bound-{number}"), file(Codec::Null, vec![touchpoint.clone()], &file_schema()?)?);
+        touchpoint_forms(&mut seeds, &format!("bound-{number}"), touchpoint)?;
+    }
+    Ok(seeds.0)
+}
+
+pub(crate) fn touchpoints() -> Vec<Touchpoint<'static>> {
     let plain = |event_id: &'static str, seconds: i64, stage| {
         let mut t = Touchpoint::new(event_id, NOON.plus(seconds * 1_000), stage, Outcome::Met, "phone", "north");
         (t.customer_id, t.cycle_id) = (Some("k".into()), Some("c".into()));
@@ -88,39 +103,62 @@ fn datum(value: &[u8]) -> &[u8] {
 
 fn touchpoint_seeds(seeds: &mut Seeds) -> Done {
     for (number, touchpoint) in touchpoints().into_iter().enumerate() {
-        let (mut value, mut line, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+        let mut value = Vec::new();
         Writer::new().touchpoint(&touchpoint, &mut value)?;
-        codec::encode(&touchpoint, &mut stored);
-        seeds.add("stored_touchpoint", number, stored);
-        seeds.add("record", format!("touchpoint-{number}"), [&[0], datum(&value)].concat());
         seeds.add("writer_schema", number, joined(without_docs(RecordType::Touchpoint.json())?.as_bytes(), datum(&value)));
         seeds.add("record", format!("confluent-{number}"), numbered(0, datum(&value)));
         seeds.add("record", format!("framed-{number}"), value);
-        write_json_line(&Arrived { touchpoint, arrived_at: Some(NOON) }, &mut line)?;
-        seeds.add("json_line", number, line);
+        touchpoint_forms(seeds, &number.to_string(), touchpoint)?;
     }
     for record in RecordType::ALL {
         seeds.add("writer_schema", record, joined(without_docs(record.json())?.as_bytes(), &[]));
     }
-    let (ours, short) = (motmot_wire::file::schema(), without_docs(motmot_wire::file::schema())?);
     for codec in [Codec::Null, Codec::Deflate] {
-        let mut writer = FileWriter::new(Vec::new(), codec);
-        for touchpoint in touchpoints() {
-            writer.push(&Arrived { touchpoint, arrived_at: Some(NOON) })?;
-        }
-        let file = writer.finish()?;
-        // The schema is a text behind its length.
-        let (mut with_length, mut with_length_short) = (Vec::new(), Vec::new());
-        for (text, out) in [(ours, &mut with_length), (&short, &mut with_length_short)] {
-            out.put_i64(i64::try_from(text.len())?);
-            out.extend_from_slice(text.as_bytes());
-        }
-        let at = file.windows(with_length.len()).position(|window| window == with_length).ok_or("a file without its schema")?;
-        let (head, rest) = file.split_at(at);
-        let rest = rest.get(with_length.len()..).unwrap_or_default();
-        seeds.add("avro_file", codec.name(), [head, &with_length_short, rest].concat());
+        seeds.add("avro_file", codec.name(), file(codec, touchpoints(), &file_schema()?)?);
     }
     Ok(())
+}
+
+/// As a record of a topic, as rows keep it, and as a line of JSON.
+fn touchpoint_forms(seeds: &mut Seeds, name: &str, touchpoint: Touchpoint<'static>) -> Done {
+    let (mut value, mut line, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+    Writer::new().touchpoint(&touchpoint, &mut value)?;
+    codec::encode(&touchpoint, &mut stored);
+    seeds.add("stored_touchpoint", name, stored);
+    seeds.add("record", format!("touchpoint-{name}"), [&[0], datum(&value)].concat());
+    write_json_line(&Arrived { touchpoint, arrived_at: Some(NOON) }, &mut line)?;
+    seeds.add("json_line", name, line);
+    Ok(())
+}
+
+/// The schema of our files.
+pub(crate) fn file_schema() -> Result<String, serde_json::Error> {
+    without_docs(motmot_wire::file::schema())
+}
+
+/// An Avro file of touchpoints that says of itself that it has this schema.
+pub(crate) fn file(
+    codec: Codec,
+    touchpoints: Vec<Touchpoint<'static>>,
+    schema: &str,
+) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    let mut writer = FileWriter::new(Vec::new(), codec);
+    for touchpoint in touchpoints {
+        writer.push(&Arrived { touchpoint, arrived_at: Some(NOON) })?;
+    }
+    let file = writer.finish()?;
+    let ours = sized(motmot_wire::file::schema())?;
+    let at = file.windows(ours.len()).position(|window| window == ours).ok_or("a file without its schema")?;
+    let (head, rest) = file.split_at(at);
+    Ok([head, &sized(schema)?, rest.get(ours.len()..).unwrap_or_default()].concat())
+}
+
+/// A text behind its length.
+fn sized(text: &str) -> Result<Vec<u8>, std::num::TryFromIntError> {
+    let mut sized = Vec::new();
+    sized.put_i64(i64::try_from(text.len())?);
+    sized.extend_from_slice(text.as_bytes());
+    Ok(sized)
 }
 
 /// A schema as short as it can be: what it says in prose would only be a long way to what it means.
