@@ -53,11 +53,16 @@ pub fn record(bytes: &[u8]) -> bool {
     any_record(&READER, &framed(kind.current().fingerprint(), datum)) || is_record
 }
 
+/// Room for what is written of an input: that a buffer grows at one field or another is nothing new.
+fn room(input: &[u8]) -> Vec<u8> {
+    Vec::with_capacity(1_024 + 4 * input.len())
+}
+
 /// Reads a value as each type of record; what is read is written, and read again.
 fn any_record(reader: &Reader, value: &[u8]) -> bool {
     let writer = if value.starts_with(&[0]) { numbered_writer() } else { Writer::new() };
     let is_open = reader.datum(value).is_ok();
-    let (mut again, mut twice) = (Vec::new(), Vec::new());
+    let (mut again, mut twice) = (room(value), room(value));
     let touchpoint = TOUCHPOINT.hold(value.len(), || told(reader.touchpoint(value)));
     if let Some(touchpoint) = &touchpoint {
         assert_eq!(touchpoint.validate(), Ok(()));
@@ -72,7 +77,8 @@ fn any_record(reader: &Reader, value: &[u8]) -> bool {
         let read = reader.moment(&again).unwrap_or_else(|e| panic!("{moment:?}: {e}"));
         assert!(writer.moment(&read, &mut twice).is_ok() && again == twice, "{moment:?}");
     }
-    (again, twice) = (Vec::new(), Vec::new());
+    again.clear();
+    twice.clear();
     let cycle = ROW.hold(value.len(), || told(reader.cycle(value)));
     if let Some(cycle) = &cycle {
         assert!(writer.cycle(cycle, &mut again).is_ok(), "{cycle:?}");
@@ -124,13 +130,13 @@ pub fn avro_file(bytes: &[u8]) -> bool {
     if !is_read {
         return false;
     }
-    let (mut lines, mut copy) = (Vec::new(), FileWriter::new(Vec::new(), Codec::Null));
+    let (mut lines, mut copy) = (room(bytes), FileWriter::new(room(bytes), Codec::Null));
     each_touchpoint(bytes, |arrived| {
         assert_eq!(arrived.validate(), Ok(()));
         assert!(write_json_line(arrived, &mut lines).is_ok() && copy.push(arrived).is_ok(), "{arrived:?}");
     });
     let Ok(copy) = copy.finish() else { panic!("nothing can fail in memory") };
-    let mut again = Vec::new();
+    let mut again = room(bytes);
     each_touchpoint(&copy, |arrived| assert!(write_json_line(arrived, &mut again).is_ok()));
     assert!(lines == again, "{}", String::from_utf8_lossy(&lines));
     true
@@ -168,7 +174,7 @@ pub fn json_line(bytes: &[u8]) -> bool {
             return false;
         }
     };
-    let mut line = Vec::new();
+    let mut line = room(bytes);
     assert!(write_json_line(&arrived, &mut line).is_ok(), "{arrived:?}");
     assert_eq!(parse_json_line(&line).as_ref(), Ok(&arrived), "{}", String::from_utf8_lossy(&line));
     true

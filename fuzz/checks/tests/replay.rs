@@ -62,11 +62,13 @@ fn what_is_unusual_is_read_or_refused_with_its_place() {
         *(if function(seed.target)(input) { read } else { refused }) += 1;
     };
     for seed in seeds::all().unwrap() {
-        // Of 25 ways at each place every sixth, of 24 or 46 every 61st: all places, or all ways. The fuzzer is given all of them.
-        bent(&seed).iter().enumerate().step_by(6).for_each(|(number, input)| holds("bent", &seed, number, input));
+        // Of 25 or 56 ways at each place every ninth, of 24 or 46 every 61st: all places, or all ways. The fuzzer is given all of them.
+        bent(&seed).iter().enumerate().step_by(9).for_each(|(number, input)| holds("bent", &seed, number, input));
         damaged(&seed).iter().enumerate().step_by(61).for_each(|(number, input)| holds("damaged", &seed, number, input));
     }
-    for seed in seeds::at_bounds().unwrap() {
+    // Files take long, and are refused for their values as records are.
+    let files = |number: usize, seed: &Seed| seed.target != "avro_file" || number.is_multiple_of(9);
+    for (_, seed) in seeds::at_bounds().unwrap().into_iter().enumerate().filter(|(number, seed)| files(*number, seed)) {
         holds("at bounds", &seed, 0, &seed.bytes);
     }
     let of = |how| read_and_refused.keys().filter(move |(is, _)| *is == how).map(|(_, target)| *target).collect::<Vec<_>>();
@@ -76,7 +78,7 @@ fn what_is_unusual_is_read_or_refused_with_its_place() {
     for ((how, target), counts) in &read_and_refused {
         // Rows are the engine's own, and not looked at again.
         let is_refused = (*how, *target) != ("at bounds", "stored_touchpoint");
-        assert!(counts[0] > 5 && (counts[1] > 5) == is_refused, "{how} {target}: {counts:?}");
+        assert!(counts[0] > 2 && (counts[1] > 2) == is_refused, "{how} {target}: {counts:?}");
     }
 }
 
