@@ -349,7 +349,13 @@ fn labels_and_segments_are_closed_sets() {
     );
     check(&format!("strategy: s\nsegments: []\n{CYCLES}rules: []"), &["2:11 no segment is listed"]);
     let many: Vec<String> = (0..65).map(|number| format!("s{number}")).collect();
-    check(&format!("strategy: s\nsegments: [{}]\n{CYCLES}rules: []", many.join(", ")), &["2:11 65 values are listed"]);
+    // No rule is blamed for it: neither one that names the last of them nor one that has a value for each.
+    let rule = |id: &str, filter: &str, severity: &str| {
+        format!("  - {{id: {id}, kind: unmet, where: {{{filter}}}, dimension: empathy, owner: o, severity: {severity}}}\n")
+    };
+    let of_each = format!("{{{}}}", many.iter().map(|segment| format!("{segment}: page")).collect::<Vec<_>>().join(", "));
+    let rules = [rule("a", "segment: s64", "page"), rule("b", "outcome: unmet", &of_each)].concat();
+    check(&format!("strategy: s\nsegments: [{}]\n{CYCLES}rules:\n{rules}", many.join(", ")), &["2:11 65 values are listed"]);
 }
 
 #[test]

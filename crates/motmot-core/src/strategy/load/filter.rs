@@ -1,6 +1,6 @@
 //! `where`, `from`, `to` …: which touchpoints are meant. A filter that can match nothing is a mistake, not a wish.
 
-use super::{Declared, texts};
+use super::{Declared, MAX_SEGMENTS, texts};
 use crate::strategy::{Field, Filter, Set, Word};
 use crate::touchpoint::{ActorKind, Audience, Initiator, Intent, Outcome, Stage};
 use crate::yaml::{Fields, Node, Problems, Value, listed, nearest};
@@ -68,7 +68,7 @@ pub(super) fn segments(filter: Option<&Node>, declared: &Declared, problems: &mu
         let known: Vec<&str> = declared.segments.iter().map(String::as_str).collect();
         let word = element.word("a declared segment", &known, problems);
         let position = word.and_then(|word| known.iter().position(|segment| *segment == word));
-        bits |= position.map_or(0, |position| 1 << position);
+        bits |= position.filter(|position| *position < MAX_SEGMENTS).map_or(0, |position| 1 << position);
     }
     bits
 }

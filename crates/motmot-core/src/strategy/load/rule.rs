@@ -1,7 +1,7 @@
 //! One rule: what all kinds have in common.
 
 use super::filter::{self, Scope};
-use super::{Declared, HOUR_MS, LONGEST_MS, kind, short_text};
+use super::{Declared, HOUR_MS, LONGEST_MS, MAX_SEGMENTS, kind, short_text};
 use crate::strategy::{Dimension, Filter, Kind, Paging, PerSegment, Rule, Severity, Side, words};
 use crate::touchpoint::Stage;
 use crate::yaml::{Fields, Node, Place, Problems, Value, listed};
@@ -173,6 +173,7 @@ impl Segmented<'_> {
     }
 
     fn concerns(&self, position: Option<usize>) -> bool {
-        position.is_some_and(|position| self.segments >> position & 1 == 1)
+        // More segments than bits are a problem of their own, and told.
+        position.is_some_and(|position| position >= MAX_SEGMENTS || self.segments >> position & 1 == 1)
     }
 }
