@@ -1,6 +1,8 @@
 //! Seeds with one place damaged: cut there, a byte another one, a byte or a sign too many. What breaks off within each field, what is no number,
 //! no text and no kind in each of them: a fuzzer comes upon these one by one, for it changes what it likes.
 
+use std::ops::RangeInclusive;
+
 use crate::seeds::Seed;
 use crate::{halves, joined};
 
@@ -62,7 +64,13 @@ const SIGNS: [&str; 44] = [
 /// The inputs that come of a seed: of binary ones, and of the shortest of those that are text.
 pub fn damaged(seed: &Seed) -> Vec<Vec<u8>> {
     match (seed.target, seed.name.as_str()) {
-        ("record" | "avro_file", _) => places(&seed.bytes).flat_map(|(before, behind)| bytes_at(before, behind)).collect(),
+        ("record", _) => places(&seed.bytes).flat_map(|(before, behind)| bytes_at(before, behind)).collect(),
+        ("avro_file", _) => {
+            // The schema is a text; it is bent.
+            let of_schema = schema_in(&seed.bytes);
+            let places = places(&seed.bytes).filter(|(before, _)| !of_schema.contains(&before.len()));
+            places.flat_map(|(before, behind)| bytes_at(before, behind)).collect()
+        }
         ("strategy", "first-csv") => signs(&seed.bytes),
         ("mapping", "first-csv") => {
             let (text, table) = halves(&seed.bytes);
@@ -71,6 +79,11 @@ pub fn damaged(seed: &Seed) -> Vec<Vec<u8>> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Where the schema stands in a file of Avro.
+fn schema_in(file: &[u8]) -> RangeInclusive<usize> {
+    file.iter().position(|b| *b == b'{').unwrap_or(0)..=file.iter().rposition(|b| *b == b'}').unwrap_or(0)
 }
 
 fn places(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
