@@ -11,8 +11,8 @@ use crate::{halves, joined};
 /// As `fuzz/run` has it: what is longer would be cut, and be no structure any more.
 const LONGEST_INPUT: usize = 8_192;
 
-/// The inputs that come of a seed; none, if it is no text with a structure. Each place is bent in 25 ways, of JSON in 56, one after the other, and then
-/// crowded.
+/// The inputs that come of a seed; none, if it is no text with a structure. Each place is bent in 25 ways, of JSON in 56, one after the
+/// other, and then crowded.
 pub fn bent(seed: &Seed) -> Vec<Vec<u8>> {
     let schema = seeds::file_schema().unwrap_or_default();
     let (text, behind) = match (seed.target, seed.name.as_str()) {
