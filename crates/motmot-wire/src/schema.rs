@@ -54,7 +54,15 @@ impl RecordType {
 
     /// The schema that this version writes, parsed once.
     pub fn current(self) -> &'static Arc<WriterSchema> {
-        let [touchpoint, action, erasure, moment, cycle] = &*CURRENT;
+        self.of(&CURRENT)
+    }
+
+    fn reader(self) -> &'static ReaderSchema {
+        self.of(&READERS)
+    }
+
+    const fn of<T>(self, each: &[T; 5]) -> &T {
+        let [touchpoint, action, erasure, moment, cycle] = each;
         match self {
             Self::Touchpoint => touchpoint,
             Self::Action => action,
@@ -101,6 +109,43 @@ static CURRENT: LazyLock<[Arc<WriterSchema>; 5]> = LazyLock::new(|| {
     RecordType::ALL.map(|record| Arc::new(WriterSchema::parse(record.json()).expect("a schema of motmot's own")))
 });
 
+static READERS: LazyLock<[ReaderSchema; 5]> = LazyLock::new(|| RecordType::ALL.map(|record| ReaderSchema::of(record.json())));
+
+static FILE_READER: LazyLock<ReaderSchema> = LazyLock::new(|| ReaderSchema::of(crate::file::schema()));
+
+/// A schema of this version, against which a writer's is held.
+struct ReaderSchema {
+    schema: apache_avro::Schema,
+    fingerprint: u64,
+    /// The symbols of each enum, by its name.
+    symbols: Vec<(String, Vec<Value>)>,
+}
+
+impl ReaderSchema {
+    #[allow(clippy::expect_used)] // it is compiled in, and a test reads it
+    fn of(json: &str) -> Self {
+        let mut value: Value = serde_json::from_str(json).expect("a schema of motmot's own");
+        let schema = apache_avro::Schema::parse(&value).expect("a schema of motmot's own");
+        let fast: serde_avro_fast::Schema = json.parse().expect("a schema of motmot's own");
+        let mut symbols = Vec::new();
+        each_enum(&mut value, &mut |name, known| symbols.push((name.to_owned(), std::mem::take(known))));
+        Self { schema, fingerprint: u64::from_le_bytes(*fast.rabin_fingerprint()), symbols }
+    }
+
+    /// Cuts each enum of a writer's schema to the symbols that the enum of that name has here; whether there were any others.
+    fn keep_known_symbols(&self, writer: &mut Value) -> bool {
+        let mut is_cut = false;
+        each_enum(writer, &mut |name, symbols| {
+            if let Some((_, known)) = self.symbols.iter().find(|(known, _)| known == name) {
+                let before = symbols.len();
+                symbols.retain(|symbol| known.contains(symbol));
+                is_cut |= symbols.len() < before;
+            }
+        });
+        is_cut
+    }
+}
+
 /// A schema with which records were written, checked to be readable by this version.
 #[derive(Debug)]
 pub struct WriterSchema {
@@ -122,31 +167,32 @@ impl WriterSchema {
     /// # Errors
     /// When it is no schema, not one of motmot's records, or not compatible; the error names the field.
     pub fn parse(json: &str) -> Result<Self, SchemaError> {
-        Self::readable_as(json, RecordType::json)
+        Self::readable_by(json, RecordType::reader)
     }
 
     /// Parses the schema of a file of touchpoints, whose records may have an `arrived_at`.
     pub(crate) fn of_file(json: &str) -> Result<Self, SchemaError> {
-        Self::readable_as(json, |record| if record == RecordType::Touchpoint { crate::file::schema() } else { record.json() })
+        Self::readable_by(json, |record| if record == RecordType::Touchpoint { &FILE_READER } else { record.reader() })
     }
 
-    fn readable_as(json: &str, reader: fn(RecordType) -> &'static str) -> Result<Self, SchemaError> {
+    fn readable_by(json: &str, reader: impl FnOnce(RecordType) -> &'static ReaderSchema) -> Result<Self, SchemaError> {
         let not_a_schema = |detail: &dyn fmt::Display| SchemaError::NotASchema { detail: detail.to_string() };
-        let value: Value = serde_json::from_str(json).map_err(|e| not_a_schema(&e))?;
+        let mut value: Value = serde_json::from_str(json).map_err(|e| not_a_schema(&e))?;
         check_parts(&value)?;
         let fast: serde_avro_fast::Schema = json.parse().map_err(|e: Refused| not_a_schema(&e))?;
-        let theirs = apache_avro::Schema::parse(&value).map_err(|e| not_a_schema(&e))?;
+        let mut theirs = apache_avro::Schema::parse(&value).map_err(|e| not_a_schema(&e))?;
         let name = theirs.name().map_or_else(|| "no record".to_owned(), |name| name.fullname(None));
         let record = RecordType::of_fullname(&name).ok_or(SchemaError::NotOurs { name })?;
-        let ours = apache_avro::Schema::parse_str(reader(record)).map_err(|e| not_a_schema(&e))?;
-        let with_our_symbols = with_known_symbols(value, reader(record)).map_err(|e| not_a_schema(&e))?;
-        SchemaCompatibility::can_read(&with_our_symbols, &ours)
-            .map_err(|e| SchemaError::Incompatible { record, detail: e.to_string() })?;
         let fingerprint = u64::from_le_bytes(*fast.rabin_fingerprint());
         let unstripped = theirs.fingerprint::<Rabin>().bytes;
         let unstripped_fingerprint = unstripped.first_chunk().map_or(fingerprint, |bytes| u64::from_le_bytes(*bytes));
-        let current: serde_avro_fast::Schema = reader(record).parse().map_err(|e: Refused| not_a_schema(&e))?;
-        let current = current.rabin_fingerprint() == fast.rabin_fingerprint();
+        let reader = reader(record);
+        if reader.keep_known_symbols(&mut value) {
+            theirs = apache_avro::Schema::parse(&value).map_err(|e| not_a_schema(&e))?;
+        }
+        SchemaCompatibility::can_read(&theirs, &reader.schema)
+            .map_err(|e| SchemaError::Incompatible { record, detail: e.to_string() })?;
+        let current = fingerprint == reader.fingerprint;
         Ok(Self { record, fingerprint, unstripped_fingerprint, current, fast })
     }
 
@@ -213,19 +259,6 @@ fn is_name(name: &str) -> bool {
             && word.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
     };
     name.split('.').all(is_word)
-}
-
-/// The writer's schema, with each enum cut to the symbols that the reader's enum of that name has.
-fn with_known_symbols(mut writer: Value, reader: &str) -> Result<apache_avro::Schema, Box<dyn std::error::Error>> {
-    let mut reader: Value = serde_json::from_str(reader)?;
-    let mut known = Vec::new();
-    each_enum(&mut reader, &mut |name, symbols| known.push((name.to_owned(), symbols.clone())));
-    each_enum(&mut writer, &mut |name, symbols| {
-        if let Some((_, known)) = known.iter().find(|(known, _)| known == name) {
-            symbols.retain(|symbol| known.contains(symbol));
-        }
-    });
-    Ok(apache_avro::Schema::parse(&writer)?)
 }
 
 fn each_enum(schema: &mut Value, visit: &mut dyn FnMut(&str, &mut Vec<Value>)) {
