@@ -109,6 +109,10 @@ static CURRENT: LazyLock<[Arc<WriterSchema>; 5]> = LazyLock::new(|| {
     RecordType::ALL.map(|record| Arc::new(WriterSchema::parse(record.json()).expect("a schema of motmot's own")))
 });
 
+#[allow(clippy::expect_used)] // it is compiled in, and a test reads it
+static CURRENT_FILE: LazyLock<Arc<WriterSchema>> =
+    LazyLock::new(|| Arc::new(WriterSchema::in_file(crate::file::schema()).expect("a schema of motmot's own")));
+
 static READERS: LazyLock<[ReaderSchema; 5]> = LazyLock::new(|| RecordType::ALL.map(|record| ReaderSchema::of(record.json())));
 
 static FILE_READER: LazyLock<ReaderSchema> = LazyLock::new(|| ReaderSchema::of(crate::file::schema()));
@@ -170,8 +174,15 @@ impl WriterSchema {
         Self::readable_by(json, RecordType::reader)
     }
 
-    /// Parses the schema of a file of touchpoints, whose records may have an `arrived_at`.
-    pub(crate) fn of_file(json: &str) -> Result<Self, SchemaError> {
+    /// Parses the schema of a file of touchpoints, whose records may have an `arrived_at`. Motmot's own is parsed once.
+    pub(crate) fn of_file(json: &str) -> Result<Arc<Self>, SchemaError> {
+        if json == crate::file::schema() {
+            return Ok(Arc::clone(&CURRENT_FILE));
+        }
+        Self::in_file(json).map(Arc::new)
+    }
+
+    fn in_file(json: &str) -> Result<Self, SchemaError> {
         Self::readable_by(json, |record| if record == RecordType::Touchpoint { &FILE_READER } else { record.reader() })
     }
 

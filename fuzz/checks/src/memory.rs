@@ -47,6 +47,15 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// What `work` allocates within [`Allowance::hold`] is not the reader's.
+pub(crate) fn apart<T>(work: impl FnOnce() -> T) -> T {
+    let (held, peak) = (HELD.get(), PEAK.get());
+    let value = work();
+    HELD.set(held);
+    PEAK.set(peak);
+    value
+}
+
 /// How much memory a reader may hold at once: so many bytes for each of the input's, and so many in any case.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {

@@ -8,7 +8,7 @@ use motmot_wire::schema::WriterSchema;
 use motmot_wire::{Arrived, DecodeError, NotYet, ReadError, Reader, RecordType, SchemaSource, Writer};
 
 use crate::halves;
-use crate::memory::Allowance;
+use crate::memory::{Allowance, apart};
 
 /// The lists of a touchpoint are bounded. What is left is what an error quotes.
 const TOUCHPOINT: Allowance = Allowance { a_byte: 16, base: 64 << 10 };
@@ -125,16 +125,21 @@ pub fn avro_file(bytes: &[u8]) -> bool {
     // Deflate makes a thousand bytes of one, in a buffer that doubles.
     const FILE: Allowance = Allowance { a_byte: 4_096, base: 2 << 20 };
     let _ = (RecordType::Touchpoint.current(), motmot_wire::file::schema()); // read once for all
+    let (mut lines, mut copy) = (room(bytes), FileWriter::new(room(bytes), Codec::Null));
+    let mut write = |arrived: &Arrived<'_>| {
+        assert_eq!(arrived.validate(), Ok(()));
+        assert!(write_json_line(arrived, &mut lines).is_ok() && copy.push(arrived).is_ok(), "{arrived:?}");
+    };
     let mut is_read = false;
-    FILE.hold(bytes.len(), || each_touchpoint(bytes, |_| is_read = true));
+    FILE.hold(bytes.len(), || {
+        each_touchpoint(bytes, |arrived| {
+            is_read = true;
+            apart(|| write(arrived));
+        });
+    });
     if !is_read {
         return false;
     }
-    let (mut lines, mut copy) = (room(bytes), FileWriter::new(room(bytes), Codec::Null));
-    each_touchpoint(bytes, |arrived| {
-        assert_eq!(arrived.validate(), Ok(()));
-        assert!(write_json_line(arrived, &mut lines).is_ok() && copy.push(arrived).is_ok(), "{arrived:?}");
-    });
     let Ok(copy) = copy.finish() else { panic!("nothing can fail in memory") };
     let mut again = room(bytes);
     each_touchpoint(&copy, |arrived| assert!(write_json_line(arrived, &mut again).is_ok()));

@@ -26,7 +26,7 @@ const MAX_ENTRIES: u64 = 1_000;
 /// What a file's header says.
 #[derive(Debug)]
 struct Header {
-    writer: WriterSchema,
+    writer: Arc<WriterSchema>,
     codec: Codec,
     sync: [u8; 16],
 }
