@@ -1,9 +1,23 @@
 //! "Did you mean …?"
 
-/// The candidate that `word` is most likely a slip of, if there is one near enough: about one slip in three letters.
+use strsim::osa_distance;
+
+/// Letters of the longest word that is looked at. To compare two takes time by the length of the one times that of the other, and what is longer
+/// is no slip.
+const LONGEST: usize = 64;
+
+/// The candidate that `word` is most likely a slip of, if there is one near enough: about one slip in three letters. A slip is a letter too many,
+/// too few, another one, or swapped with its neighbour; letter case and `-` for `_` are free.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let allowed = (word.chars().count() / 3).max(1);
-    let by_distance = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
+    let letters = |text: &str| text.chars().count();
+    let fold = |text: &str| text.to_lowercase().replace('-', "_");
+    let allowed = (letters(word) / 3).max(1);
+    if letters(word) > LONGEST {
+        return None;
+    }
+    let word = fold(word);
+    let near = candidates.into_iter().filter(|candidate| letters(candidate).abs_diff(letters(&word)) <= allowed);
+    let by_distance = near.map(|candidate| (osa_distance(&word, &fold(candidate)), candidate));
     by_distance.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
@@ -15,28 +29,6 @@ pub fn listed<'c>(names: impl IntoIterator<Item = &'c str>) -> String {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
     }
-}
-
-/// How many letters must be added, dropped, replaced or swapped with their neighbour; letter case and `-` for `_` are free.
-fn distance(a: &str, b: &str) -> usize {
-    let fold = |text: &str| -> Vec<char> { text.to_lowercase().replace('-', "_").chars().collect() };
-    let (a, b) = (fold(a), fold(b));
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, &letter) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, &other) in b.iter().enumerate() {
-            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
-            let mut cost = (at(&last, j) + usize::from(letter != other)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(&other) && b.get(j - 1) == Some(&letter);
-            if swapped {
-                cost = cost.min(at(&before_last, j - 1) + 1);
-            }
-            row.push(cost);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -56,6 +48,13 @@ mod tests {
         ] {
             assert_eq!(nearest(word, names), expected, "{word}");
         }
+    }
+
+    #[test]
+    fn a_word_too_long_for_a_slip_is_compared_with_nothing() {
+        let of = |letters: usize| "s".repeat(letters);
+        assert_eq!(nearest(&of(64), [of(63).as_str()]), Some(of(63).as_str()));
+        assert_eq!(nearest(&of(65), [of(64).as_str()]), None);
     }
 
     #[test]
