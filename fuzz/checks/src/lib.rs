@@ -11,6 +11,7 @@ mod bent;
 mod borrowed;
 mod bounds;
 mod damaged;
+mod formats;
 mod memory;
 mod rows;
 pub mod seeds;

@@ -17,10 +17,10 @@ use motmot_wire::{Arrived, DeadLetter, Evidence, RecordType, Writer};
 use serde_json::Value;
 
 use crate::borrowed::manifest::{FORMAT, FileEntry, Manifest, Name};
-use crate::bounds;
 use crate::joined;
 use crate::rows::Entries;
 use crate::wire::numbered;
+use crate::{bounds, formats};
 
 pub(crate) const STRATEGY: &str = include_str!("../../../examples/bank-telephone/strategy.yaml");
 const NOON: Timestamp = Timestamp::from_millis(1_764_000_000_000);
@@ -63,7 +63,8 @@ pub fn all() -> Result<Vec<Seed>, Box<dyn Error + Send + Sync>> {
     Ok(seeds.0)
 }
 
-/// Touchpoints at their bounds and beyond, in each form that they come in: some are read, and some refused.
+/// Touchpoints at their bounds and beyond, in each form that they come in, and mappings with each sign of a time's format: some are read, and
+/// some refused.
 ///
 /// # Errors
 /// As [`all`].
@@ -73,6 +74,9 @@ pub fn at_bounds() -> Result<Vec<Seed>, Box<dyn Error + Send + Sync>> {
     for (number, touchpoint) in bounds::touchpoints(&plain).into_iter().enumerate() {
         seeds.add("avro_file", format!("bound-{number}"), file(Codec::Null, vec![touchpoint.clone()], &file_schema()?)?);
         touchpoint_forms(&mut seeds, &format!("bound-{number}"), touchpoint)?;
+    }
+    for (number, mapping) in formats::mappings().enumerate() {
+        seeds.add("mapping", format!("format-{number}"), mapping);
     }
     Ok(seeds.0)
 }
