@@ -6,7 +6,8 @@
 use rdkafka::client::{Client, ClientContext};
 use rdkafka_sys as sys;
 
-/// −1: the consumer is no member now.
+/// −1: the consumer is no member now. librdkafka forgets the member id when the session has timed out or the group no longer knows the member,
+/// and keeps the generation until it has joined again.
 pub(crate) fn generation<C: ClientContext>(client: &Client<C>) -> i32 {
     // SAFETY: the client's pointer is valid while it is borrowed; what is made here is read and given back once.
     unsafe {
@@ -14,7 +15,9 @@ pub(crate) fn generation<C: ClientContext>(client: &Client<C>) -> i32 {
         if metadata.is_null() {
             return -1;
         }
-        let generation = sys::rd_kafka_consumer_group_metadata_generation_id(metadata);
+        let member_id = sys::rd_kafka_consumer_group_metadata_member_id(metadata);
+        let is_member = !member_id.is_null() && *member_id != 0;
+        let generation = if is_member { sys::rd_kafka_consumer_group_metadata_generation_id(metadata) } else { -1 };
         sys::rd_kafka_consumer_group_metadata_destroy(metadata);
         generation
     }
