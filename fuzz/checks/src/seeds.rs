@@ -282,11 +282,11 @@ const TABLES: [(&str, &str); 3] = [
     ("first-csv", include_str!("../../../examples/first-csv/repairs.csv")),
 ];
 
-/// The strategies and mappings of the examples, the mappings with a table.
 /// Rows for `everything.yaml`.
 const EVERYTHING: &str = "1;2024-02-29T13:07:09Z;29.02.24;m;3;13:07:09\n2;2024-03-31T02:30:00+01:00;29.02.24;gold;-3;0:00:00\n\
                           '3;';1;29.02.24;u;x;1:07 PM\n4;;;;;\n5;1;2\n";
 
+/// The strategies and mappings of the examples, the mappings with a table.
 fn example_seeds(seeds: &mut Seeds) -> Done {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     for example in std::fs::read_dir(&examples)? {
