@@ -123,11 +123,13 @@ impl Bench {
         self.committed_as_told_by(&self.group_client())
     }
 
-    fn group_client(&self) -> BaseConsumer {
+    /// A client of the group that joins nothing. It takes half a second to find the group's coordinator.
+    pub fn group_client(&self) -> BaseConsumer {
         client(&self.kafka.brokers).set("group.id", &self.name).create().unwrap()
     }
 
-    fn committed_as_told_by(&self, consumer: &BaseConsumer) -> BTreeMap<i32, (i64, String)> {
+    /// [`Bench::committed`], as this client of the group is told: a few milliseconds.
+    pub fn committed_as_told_by(&self, consumer: &BaseConsumer) -> BTreeMap<i32, (i64, String)> {
         let mut commits = self.commits_as_told_by(consumer);
         (0..self.partitions).for_each(|partition| _ = commits.entry(partition).or_default());
         commits

@@ -16,6 +16,7 @@ use motmot_tests::kafka::{self, Bench, Out, now_ms, wait_for};
 use motmot_tests::process::{free_port, motmot};
 use motmot_tests::{http, service};
 use motmot_wire::Writer;
+use rdkafka::consumer::BaseConsumer;
 
 const HEAD: &str = "strategy: swapped\ncycles: [{inactivity: 6h, grace: 1m}]\nrules:\n";
 const SLOW: &str =
@@ -64,6 +65,8 @@ fn live(numbers: std::ops::Range<i64>, begin: i64) -> Vec<Out> {
 /// `motmot worker` as a process, with its configuration in a folder. Dropped, it is killed.
 struct Installation {
     bench: Bench,
+    /// Tells the commits, in less time than a swap takes.
+    group: BaseConsumer,
     dir: tempfile::TempDir,
     port: u16,
     worker: Option<Child>,
@@ -72,8 +75,8 @@ struct Installation {
 impl Installation {
     fn new(broker: &str, name: &str, partitions: i32, source: &str) -> Self {
         let bench = Bench::new(broker, name, partitions);
-        let dir = tempfile::tempdir().unwrap();
-        let installation = Self { bench, dir, port: free_port(), worker: None };
+        let (group, dir) = (bench.group_client(), tempfile::tempdir().unwrap());
+        let installation = Self { bench, group, dir, port: free_port(), worker: None };
         installation.configure(source);
         installation
     }
@@ -156,8 +159,13 @@ impl Installation {
         std::fs::rename(self.path("new.yaml"), self.path("strategy.yaml")).unwrap();
     }
 
+    fn is_swapping(&self, strategy: StrategyId) -> bool {
+        let committed = self.bench.committed_as_told_by(&self.group);
+        committed.values().any(|(_, metadata)| metadata.contains(&strategy.to_string()) && metadata.ends_with("swapping"))
+    }
+
     fn is_in_force(&self, strategy: StrategyId) -> bool {
-        let committed = self.bench.committed();
+        let committed = self.bench.committed_as_told_by(&self.group);
         let is_told = |metadata: &String| metadata.contains(&strategy.to_string()) && !metadata.ends_with("swapping");
         committed.values().all(|(_, metadata)| is_told(metadata))
     }
@@ -305,14 +313,12 @@ fn killed_in_its_middle_and_without_its_store() {
         write(&motmot.path("strategy.yaml"), text);
         motmot.signal("HUP");
         let strategy = id(text);
-        let is_swapping =
-            |bench: &Bench| bench.committed().values().any(|(_, m)| m.contains(&strategy.to_string()) && m.ends_with("swapping"));
         wait_for("the swap to begin", || {
             motmot.keep();
-            is_swapping(&motmot.bench) || motmot.is_in_force(strategy)
+            motmot.is_swapping(strategy) || motmot.is_in_force(strategy)
         });
         motmot.kill();
-        hits += usize::from(is_swapping(&motmot.bench));
+        hits += usize::from(motmot.is_swapping(strategy));
         if hits == 2 {
             std::fs::remove_dir_all(motmot.path("motmot-store")).unwrap();
         }
