@@ -9,14 +9,14 @@ const LONGEST: usize = 64;
 /// The candidate that `word` is most likely a slip of, if there is one near enough: about one slip in three letters. A slip is a letter too many,
 /// too few, another one, or swapped with its neighbour; letter case and `-` for `_` are free.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let letters = |text: &str| text.chars().count();
-    let fold = |text: &str| text.to_lowercase().replace('-', "_");
-    let allowed = (letters(word) / 3).max(1);
-    if letters(word) > LONGEST {
+    let letters = word.chars().count();
+    if letters > LONGEST {
         return None;
     }
+    let allowed = (letters / 3).max(1);
+    let fold = |text: &str| text.to_lowercase().replace('-', "_");
     let word = fold(word);
-    let near = candidates.into_iter().filter(|candidate| letters(candidate).abs_diff(letters(&word)) <= allowed);
+    let near = candidates.into_iter().filter(|candidate| candidate.chars().count().abs_diff(letters) <= allowed);
     let by_distance = near.map(|candidate| (osa_distance(&word, &fold(candidate)), candidate));
     by_distance.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }

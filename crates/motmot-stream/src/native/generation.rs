@@ -22,3 +22,40 @@ pub(crate) fn generation<C: ClientContext>(client: &Client<C>) -> i32 {
         generation
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+
+    use super::generation;
+
+    fn until(consumer: &BaseConsumer, what: &str, is_so: impl Fn(i32) -> bool) {
+        let begun = Instant::now();
+        while !is_so(generation(consumer.client())) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}, in vain: generation {}", generation(consumer.client()));
+            consumer.poll(Duration::from_millis(50));
+        }
+    }
+
+    /// Nobody answers any more, so that it cannot join again: librdkafka's own generation stays what it was.
+    #[test]
+    fn whose_session_is_over_is_no_member() {
+        let cluster: MockCluster<'_, DefaultProducerContext> = MockCluster::new(1).unwrap();
+        cluster.create_topic("touchpoints", 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers()).set("group.id", "g").set("group.instance.id", "w1");
+        // Longer than the mock cluster lets a new group wait (3 s).
+        config.set("session.timeout.ms", "4000").set("heartbeat.interval.ms", "500");
+        let consumer: BaseConsumer = config.create().unwrap();
+        assert_eq!(generation(consumer.client()), -1, "before it has joined");
+        consumer.subscribe(&["touchpoints"]).unwrap();
+        until(&consumer, "to be a member", |generation| generation >= 0);
+        cluster.broker_down(1).unwrap();
+        until(&consumer, "to be none", |generation| generation < 0);
+    }
+}

@@ -1,13 +1,26 @@
 //! What librdkafka's own threads do for a consumer, whether or not the shard calls it: heartbeats, joining, and what the group wants.
+//!
+//! | rule | source |
+//! | --- | --- |
+//! | it notices by itself that its session is over, while nobody answers it | `rdkafka_cgrp.c`: `rd_kafka_cgrp_session_timeout_check` |
+//! | whom the group no longer knows it has no member id any more, and its generation until it has joined again; or the other way round, if the generation was refused | the same: `UNKNOWN_MEMBER_ID`, `ILLEGAL_GENERATION` |
+//! | it may lose all brokers, and never look for them again | confluentinc/librdkafka#5301 |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::broker::{Coordinator, Membership, Phase};
+use super::broker::{Coordinator, Membership, Phase, TIMEOUT};
+use super::random::Random;
 use crate::port::Rebalance;
 
 pub(super) struct Client {
     pub(super) membership: Membership,
+    /// It has to join, at first or again.
+    is_out: bool,
+    /// When the coordinator last answered.
+    heard: Duration,
+    /// It has no brokers, and looks for none.
+    pub(super) is_deaf: bool,
     /// The current generation's assignment was fetched.
     is_synced: bool,
     pending: VecDeque<Rebalance>,
@@ -33,6 +46,9 @@ impl Client {
     pub(super) fn new(instance: &str) -> Self {
         Self {
             membership: Membership { instance: instance.to_owned(), member: None, generation: -1 },
+            is_out: true,
+            heard: Duration::ZERO,
+            is_deaf: false,
             is_synced: false,
             pending: VecDeque::new(),
             answering: false,
@@ -72,16 +88,31 @@ impl Client {
         self.pending.is_empty() && !self.answering
     }
 
+    /// No answer from the coordinator.
+    pub(super) fn miss(&mut self, now: Duration) {
+        let is_in = !(self.is_out || self.is_closed || self.is_fenced);
+        if is_in && now > self.heard + TIMEOUT {
+            self.lose(false);
+        }
+    }
+
     /// One exchange with the coordinator.
-    pub(super) fn work(&mut self, group: &mut Coordinator, now: Duration) {
+    pub(super) fn work(&mut self, group: &mut Coordinator, now: Duration, random: &mut Random) {
         if self.is_closed || self.is_fenced {
             return;
         }
-        if self.membership.member.is_none() {
+        if self.is_deaf {
+            self.miss(now);
+            return;
+        }
+        self.heard = now;
+        if self.is_out {
             if self.is_idle() {
+                self.is_out = false;
                 self.is_lost = false;
                 self.is_synced = false;
                 self.membership.member = Some(group.join(&self.membership.instance, now));
+                self.membership.generation = -1;
             }
             return;
         }
@@ -90,7 +121,7 @@ impl Client {
             return;
         }
         if group.beat(&self.membership, now).is_none() {
-            self.lose();
+            self.lose(random.below(2) == 0);
             return;
         }
         match group.phase {
@@ -129,9 +160,13 @@ impl Client {
         }
     }
 
-    fn lose(&mut self) {
-        self.membership.member = None;
-        self.membership.generation = -1;
+    fn lose(&mut self, keeps_id: bool) {
+        if keeps_id {
+            self.membership.generation = -1;
+        } else {
+            self.membership.member = None;
+        }
+        self.is_out = true;
         let owned: Vec<i32> = std::mem::take(&mut self.owned).into_iter().collect();
         if !owned.is_empty() {
             self.is_lost = true;

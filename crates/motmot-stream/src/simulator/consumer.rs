@@ -134,7 +134,8 @@ impl Group for SimGroup {
     fn committed(&self, numbers: &[i32], _: Duration) -> Result<Vec<(i32, i64, Option<String>)>, Failure> {
         self.simulation.disturb(self.process);
         let broker = self.simulation.broker.borrow();
-        if self.simulation.mishap().is_some() || numbers.iter().any(|number| broker.transactions.is_unstable(*number)) {
+        let is_silent = self.client.borrow().is_deaf || self.simulation.mishap().is_some();
+        if is_silent || numbers.iter().any(|number| broker.transactions.is_unstable(*number)) {
             return Err(failure(Answer::Retry, "offsets are not stable"));
         }
         let mut depot = self.simulation.depot.borrow_mut();
@@ -149,7 +150,7 @@ impl Group for SimGroup {
     }
 
     fn is_member(membership: &Membership) -> bool {
-        membership.generation >= 0
+        membership.member.is_some() && membership.generation >= 0
     }
 
     fn close(self) {
@@ -165,6 +166,9 @@ impl SimGroup {
         let broker = self.simulation.broker.borrow();
         let mut random = self.simulation.random.borrow_mut();
         let mut client = self.client.borrow_mut();
+        if client.is_deaf {
+            return (Vec::new(), true);
+        }
         let Client { positions, watermarks, .. } = &mut *client;
         let (mut fetched, mut left) = (Vec::new(), 1 + random.below(8));
         let mut is_all = true;

@@ -63,40 +63,43 @@ pub(crate) enum Planted {
     FoldAhead,
     /// A start within a storm of deadlines passes over what may have been raised and superseded in it.
     ResumedAtOnce,
+    /// Who has lost all brokers is waited for.
+    NoVigil,
 }
 
 impl Planted {
     /// All of them, each with the first seed that finds it.
-    pub(super) const ALL: [(Self, u64); 29] = [
+    pub(super) const ALL: [(Self, u64); 30] = [
         (Self::StoreAhead, 1),
         (Self::WallInBacklog, 1),
-        (Self::ZombieCommit, 26),
+        (Self::ZombieCommit, 21),
         (Self::CountInRefold, 2),
         (Self::TimerLost, 1),
         (Self::ClockForgotten, 2),
         (Self::NoReload, 4),
-        (Self::LoudRefold, 11),
+        (Self::LoudRefold, 3),
         (Self::SwapNotRefolded, 2),
-        (Self::CheckpointInSwap, 499),
+        (Self::CheckpointInSwap, 553),
         (Self::FoldInSwap, 19),
-        (Self::StormForgotten, 1414),
+        (Self::StormForgotten, 2),
         (Self::MarkersNotPassed, 1),
         (Self::FoldedTwice, 3),
-        (Self::TickAfterEnd, 10),
+        (Self::TickAfterEnd, 21),
         (Self::SwapUnrecorded, 2),
-        (Self::CommitOfExpelled, 162),
+        (Self::CommitOfExpelled, 175),
         (Self::ClockBeyondCommit, 2),
         (Self::AwaitedSkipped, 4),
         (Self::UnknownBuried, 4),
         (Self::MarkersBeyondHold, 4),
         (Self::RestKept, 22),
-        (Self::SnapshotAhead, 643),
+        (Self::SnapshotAhead, 944),
         (Self::SnapshotMisplaced, 19),
-        (Self::StaleCommitTaken, 133),
-        (Self::FormerStateUsed, 18),
+        (Self::StaleCommitTaken, 98),
+        (Self::FormerStateUsed, 10),
         (Self::TransactionLeftOpen, 1),
-        (Self::FoldAhead, 4),
+        (Self::FoldAhead, 2),
         (Self::ResumedAtOnce, 3),
+        (Self::NoVigil, 103),
     ];
 }
 

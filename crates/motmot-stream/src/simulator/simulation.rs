@@ -64,6 +64,10 @@ pub(super) struct Slot {
 
 pub(super) struct Simulation {
     pub(super) random: RefCell<Random>,
+    /// That of the clients' own threads.
+    clients_random: RefCell<Random>,
+    /// How often in ten thousand exchanges a client loses its brokers for ever, while they are away.
+    deafness: usize,
     pub(super) rates: Rates,
     now: Cell<Duration>,
     /// How far a machine's wall clock is off, in ms; the broker's is the first.
@@ -95,6 +99,7 @@ impl Simulation {
     pub(super) fn new(seed: u64, partitions: i32, machines: usize) -> Rc<Self> {
         let mut random = Random::new(seed);
         let rates = Rates::draw(&mut random);
+        let mut clients_random = Random::new(seed ^ 0x005e_5510);
         Rc::new(Self {
             rates,
             now: Cell::new(Duration::ZERO),
@@ -115,6 +120,8 @@ impl Simulation {
             is_traced: std::env::var_os("TRACE").is_some(),
             disk_fails_until: Cell::default(),
             is_away_until: Cell::default(),
+            deafness: *clients_random.pick(&[0, 0, 20, 200]),
+            clients_random: RefCell::new(clients_random),
             random: RefCell::new(random),
         })
     }
@@ -287,12 +294,18 @@ impl Simulation {
     fn work(&self, id: u64) {
         let client = self.clients.borrow().get(&id).cloned();
         let is_away = !self.is_calm.get() && self.now.get() < self.is_away_until.get();
-        if let Some(client) = client.filter(|_| !is_away) {
-            let before = client.borrow().membership.clone();
-            client.borrow_mut().work(&mut self.broker.borrow_mut().group, self.now.get());
-            if client.borrow().membership != before {
-                self.say(|| format!("process {id} is {:?}", client.borrow().membership));
-            }
+        let Some(client) = client else { return };
+        let mut client = client.borrow_mut();
+        let mut random = self.clients_random.borrow_mut();
+        let before = client.membership.clone();
+        if is_away {
+            client.miss(self.now.get());
+            client.is_deaf |= random.below(10_000) < self.deafness;
+        } else {
+            client.work(&mut self.broker.borrow_mut().group, self.now.get(), &mut random);
+        }
+        if client.membership != before {
+            self.say(|| format!("process {id} is {:?}", client.membership));
         }
     }
 

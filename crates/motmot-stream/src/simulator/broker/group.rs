@@ -10,9 +10,9 @@ use super::TIMEOUT;
 pub(in crate::simulator) struct Membership {
     /// `group.instance.id`.
     pub(in crate::simulator) instance: String,
-    /// None: it was expelled and has not come back.
+    /// None: it was expelled and has not come back, or the generation is −1.
     pub(in crate::simulator) member: Option<u64>,
-    /// −1: likewise.
+    /// −1: likewise, or the member is none.
     pub(in crate::simulator) generation: i64,
 }
 
