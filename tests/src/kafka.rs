@@ -387,6 +387,28 @@ impl Sink for Replayed {
 /// # Panics
 /// When the worker ends with an error.
 pub fn while_running<T>(worker: &Worker, meanwhile: impl FnOnce() -> T) -> T {
+    beside(|shutdown| worker.run(shutdown), meanwhile)
+}
+
+/// The same with a supervisor: in the place of a worker that `passes` there comes another.
+///
+/// # Panics
+/// When one ends with another error.
+pub fn while_supervised<T>(
+    worker: impl Fn() -> Result<Worker, WorkerError> + Send,
+    passes: impl Fn(&WorkerError) -> bool + Send,
+    meanwhile: impl FnOnce() -> T,
+) -> T {
+    let supervise = move |shutdown: &Shutdown| loop {
+        match worker().and_then(|worker| worker.run(shutdown)) {
+            Err(error) if passes(&error) => eprintln!("started again after: {error}"),
+            ended => return ended,
+        }
+    };
+    beside(supervise, meanwhile)
+}
+
+fn beside<T>(run: impl FnOnce(&Shutdown) -> Result<(), WorkerError> + Send, meanwhile: impl FnOnce() -> T) -> T {
     struct Stops<'s>(&'s Shutdown);
     impl Drop for Stops<'_> {
         fn drop(&mut self) {
@@ -395,7 +417,7 @@ pub fn while_running<T>(worker: &Worker, meanwhile: impl FnOnce() -> T) -> T {
     }
     let shutdown = Shutdown::new();
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| worker.run(&shutdown).inspect_err(|error| eprintln!("the worker ended: {error}")));
+        let running = scope.spawn(|| run(&shutdown).inspect_err(|error| eprintln!("the worker ended: {error}")));
         let result = {
             let _stops = Stops(&shutdown);
             meanwhile()

@@ -86,8 +86,10 @@ fn what_waits_goes_on_and_what_ends_is_started_again() {
     kafka::produce(&broker.address, &bench.topics.touchpoints, first);
     let config = WorkerConfig { checkpoint_interval: Duration::from_millis(200), ..bench.worker(dir.path()) };
     let worker = || Worker::new(config.clone(), service::strategy(), service::STRATEGY.to_owned(), &Registry::new());
-    let running = worker().unwrap();
-    kafka::while_running(&running, || {
+    // A broker that goes on takes up what waited for it: a join that its client has given up and sent once more makes of one member two of one
+    // name, and the group lets one go. Whoever is told that ends, and its supervisor starts it again.
+    let passes = |error: &WorkerError| matches!(error, WorkerError::NameTaken { .. } | WorkerError::Unreachable { .. });
+    kafka::while_supervised(worker, passes, || {
         wait_for("a commit in the middle", || bench.committed().values().any(|(offset, _)| *offset > 0));
         broker.signal("-STOP");
         // Longer than the session's and the transaction's time-out (10 s), and than a question's patience (20 s).
