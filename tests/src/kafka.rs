@@ -7,17 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use motmot_core::engine::{NoCold, Position, Sink};
-use motmot_core::{Engine, Moment, Strategy, Timestamp};
+use motmot_core::engine::{NoCold, Position};
+use motmot_core::{Engine, Strategy, Timestamp};
 use motmot_stream::{
     Bound, Creation, InputTimestamps, KafkaConfig, Shutdown, TopicNames, TopicReader, Worker, WorkerConfig, WorkerError,
 };
-use motmot_wire::{DigestTable, Reader, Table, Writer};
+use motmot_wire::{Reader, Table, Writer};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::tables::{Replayed, Tables};
 
 /// How long anything may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -221,7 +223,7 @@ impl Bench {
 
     /// Both output tables, as their topics have them.
     pub fn tables(&self) -> Tables {
-        let mut tables = Tables { reader: self.reader.clone(), ..Tables::default() };
+        let mut tables = Tables::read_by(self.reader.clone());
         for (table, topic) in [(Table::Moments, &self.topics.moments), (Table::Cycles, &self.topics.cycles)] {
             for row in self.read(topic) {
                 tables.tell(table, row.key.unwrap(), row.value);
@@ -295,91 +297,6 @@ pub struct Row {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Vec<u8>)>,
-}
-
-/// The last record of each key, retracted and merged ones left out.
-#[derive(Clone, Debug, Default)]
-pub struct Tables {
-    /// By table and key: the value in single-object encoding, however it was framed.
-    pub rows: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
-    digest: DigestTable,
-    reader: Reader,
-}
-
-impl Tables {
-    fn tell(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        let reader = &self.reader;
-        let counts = value.as_deref().is_none_or(|value| match table {
-            Table::Moments => reader.moment(value).unwrap().state != motmot_core::moment::MomentState::Retracted,
-            Table::Cycles => reader.cycle(value).unwrap().state != motmot_core::cycle::CycleState::Merged,
-        });
-        let bare = value.as_deref().map(|value| reader.datum(value).unwrap());
-        self.digest.observe(table, &key, bare.map(|(_, datum)| datum), counts);
-        match bare.filter(|_| counts) {
-            Some((record, datum)) => {
-                let fingerprint = record.current().fingerprint().to_le_bytes();
-                self.rows.insert((table.name(), key), [&[0xC3, 0x01], fingerprint.as_slice(), datum].concat())
-            }
-            None => self.rows.remove(&(table.name(), key)),
-        };
-    }
-
-    /// Rows of moments.
-    pub fn moments(&self) -> usize {
-        self.rows.keys().filter(|(table, _)| *table == Table::Moments.name()).count()
-    }
-
-    /// Rows of cycles.
-    pub fn cycles(&self) -> usize {
-        self.rows.len() - self.moments()
-    }
-
-    /// Their digest, as `motmot digest` prints it.
-    pub fn digest(&self) -> String {
-        self.digest.digest().to_string()
-    }
-
-    /// Compares to the byte, and by the digest.
-    ///
-    /// # Panics
-    /// When they differ, naming some of the rows.
-    pub fn assert_equal(&self, other: &Self, what: &str) {
-        let names = |a: &Self, b: &Self| {
-            let missing = a.rows.iter().filter(|(key, value)| b.rows.get(*key) != Some(value));
-            missing.take(5).map(|((table, key), _)| format!("{table} {}", String::from_utf8_lossy(key))).collect::<Vec<_>>()
-        };
-        assert!(
-            self.rows == other.rows,
-            "{what}: here and not (so) there: {:?}; there and not (so) here: {:?}",
-            names(self, other),
-            names(other, self)
-        );
-        assert_eq!(self.digest.digest(), other.digest.digest(), "{what}: digests");
-    }
-}
-
-struct Replayed {
-    writer: Writer,
-    tables: Tables,
-}
-
-impl Sink for Replayed {
-    fn moment(&mut self, moment: &Moment<'_>, _: &[i64]) {
-        let mut value = Vec::new();
-        self.writer.moment(moment, &mut value).unwrap();
-        self.tables.tell(Table::Moments, moment.moment_id.as_bytes().to_vec(), Some(value));
-    }
-    fn cycle(&mut self, cycle: &motmot_core::cycle::CycleRecord<'_>, _: &[i64]) {
-        let (mut key, mut value) = (Vec::new(), Vec::new());
-        motmot_wire::cycle_key(&cycle.key, &cycle.cycle_id, &mut key);
-        self.writer.cycle(cycle, &mut value).unwrap();
-        self.tables.tell(Table::Cycles, key, Some(value));
-    }
-    fn cycle_gone(&mut self, key: &str, cycle_id: &str) {
-        let mut out = Vec::new();
-        motmot_wire::cycle_key(key, cycle_id, &mut out);
-        self.tables.tell(Table::Cycles, out, None);
-    }
 }
 
 /// Runs a worker while `meanwhile` goes on, then stops it in order; also when `meanwhile` panics.

@@ -16,3 +16,4 @@ pub mod s3;
 pub mod secure;
 pub mod service;
 pub mod storms;
+pub mod tables;
