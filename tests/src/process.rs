@@ -5,13 +5,17 @@
     reason = "support of tests: it says by a panic what broke, and in words what it skips"
 )]
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
+
+use crate::kafka::now_ms;
+use crate::service::Dice;
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -93,12 +97,18 @@ fn last_change(folder: &Path) -> SystemTime {
     changes.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// A port of 127.0.0.1 that was free a moment ago.
-///
-/// # Panics
-/// When there is none.
+/// A port of 127.0.0.1 that was free a moment ago, and in this process another one each time. Below 32768, where the kernel starts to hand out
+/// ports to outgoing connections: a server that comes back must get its own again.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut dice = Dice::new(now_ms().unsigned_abs() ^ u64::from(std::process::id()) << 32);
+    loop {
+        let port = u16::try_from(20_000 + dice.below(12_000)).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
+            return port;
+        }
+    }
 }
 
 /// A running program. Dropped, it is killed; should the test process itself be killed, the kernel does it.
@@ -209,5 +219,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        const COUNT: usize = 1_000;
+        assert_eq!((0..COUNT).map(|_| free_port()).collect::<BTreeSet<_>>().len(), COUNT);
     }
 }

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "support of tests: failing is its way to speak")]
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,9 +14,8 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
-use crate::kafka::{now_ms, wait_for};
-use crate::process::{Process, program, skip};
-use crate::service::Dice;
+use crate::kafka::wait_for;
+use crate::process::{Process, free_port, program, skip};
 
 /// How many there are.
 pub const BROKERS: usize = 3;
@@ -58,9 +56,8 @@ impl Cluster {
             skip("no java on the PATH: `deploy/local/setup test` brings it");
             return None;
         };
-        let ports = free_ports(2 * BROKERS);
-        let (ports, controllers) = ports.split_at(BROKERS);
-        let asker = client(ports).create().unwrap();
+        let [ports, controllers] = [(); 2].map(|()| [(); BROKERS].map(|()| free_port()));
+        let asker = client(&ports).create().unwrap();
         let mut cluster = Self {
             dir: dir.to_owned(),
             java,
@@ -69,7 +66,7 @@ impl Cluster {
             processes: (0..BROKERS).map(|_| None).collect(),
             asker,
         };
-        cluster.format(controllers, extra);
+        cluster.format(&controllers, extra);
         (0..BROKERS).for_each(|broker| cluster.boot(broker));
         wait_for("three brokers", || cluster.metadata().is_some_and(|found| found.brokers().len() == BROKERS));
         Some(cluster)
@@ -235,19 +232,6 @@ fn client(ports: &[u16]) -> ClientConfig {
 pub fn internal_partition(id: &str) -> i32 {
     let hash = id.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     hash.checked_abs().unwrap_or(0) % INTERNAL_PARTITIONS
-}
-
-/// Below 32768, where the kernel starts to hand out ports to outgoing connections: a broker must get its own again.
-fn free_ports(count: usize) -> Vec<u16> {
-    let mut dice = Dice::new(now_ms().unsigned_abs() ^ u64::from(std::process::id()) << 32);
-    let mut ports = Vec::new();
-    while ports.len() < count {
-        let port = u16::try_from(20_000 + dice.below(12_000)).unwrap();
-        if !ports.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            ports.push(port);
-        }
-    }
-    ports
 }
 
 fn properties(folder: &Path, broker: usize, ports: &[u16], controllers: &[u16], extra: &[(&str, &str)]) -> String {
