@@ -307,7 +307,7 @@ pub fn while_running<T>(worker: &Worker, meanwhile: impl FnOnce() -> T) -> T {
     beside(|shutdown| worker.run(shutdown), meanwhile)
 }
 
-/// The same with a supervisor: in the place of a worker that `passes` there comes another.
+/// The same with a supervisor: in the place of a worker that ends with what `passes` there comes another, until it is to stop.
 ///
 /// # Panics
 /// When one ends with another error.
@@ -318,7 +318,7 @@ pub fn while_supervised<T>(
 ) -> T {
     let supervise = move |shutdown: &Shutdown| loop {
         match worker().and_then(|worker| worker.run(shutdown)) {
-            Err(error) if passes(&error) => eprintln!("started again after: {error}"),
+            Err(error) if passes(&error) && !shutdown.is_requested() => eprintln!("started again after: {error}"),
             ended => return ended,
         }
     };

@@ -10,9 +10,9 @@ use super::TIMEOUT;
 pub(in crate::simulator) struct Membership {
     /// `group.instance.id`.
     pub(in crate::simulator) instance: String,
-    /// None: it was expelled and has not come back, or the generation is −1.
+    /// None: it has not joined yet, or was expelled and has not come back.
     pub(in crate::simulator) member: Option<u64>,
-    /// −1: likewise, or the member is none.
+    /// −1: likewise; of an expelled one, one of both is forgotten, and the other kept until it has come back.
     pub(in crate::simulator) generation: i64,
 }
 
