@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says by a panic what broke")]
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use motmot_core::Strategy;
 use motmot_desk::{Change, Desk, DeskConfig, DeskHandle};
@@ -10,9 +9,8 @@ use motmot_wire::Reader;
 use prometheus::{Registry, TextEncoder};
 
 use crate::http;
+use crate::kafka::PATIENCE;
 use crate::process::eventually;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A strategy with one rule that pages: a VIP who waits.
 pub const STRATEGY: &str = "

@@ -1,8 +1,6 @@
 //! The table of moments on a real broker, written by the test in the worker's stead.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says by a panic what broke")]
 
-use std::time::Duration;
-
 use motmot_core::moment::{Moment, MomentState};
 use motmot_core::strategy::{Dimension, Paging, Severity, Side};
 use motmot_core::time::Timestamp;
@@ -13,9 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use crate::kafka::{now_ms, unique};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::kafka::{PATIENCE, now_ms, unique};
 
 fn now() -> Timestamp {
     Timestamp::from_millis(now_ms())

@@ -5,17 +5,15 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::http;
+use crate::kafka::PATIENCE;
 use crate::process::{Process, free_port, program};
 
 /// The programs that this module starts.
 pub const PROGRAMS: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
-
-const START: Duration = Duration::from_secs(30);
 
 fn deploy(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(path);
@@ -140,7 +138,7 @@ impl Alertmanager {
             "--cluster.listen-address=".to_owned(),
         ];
         let mut process = Process::start("alertmanager", &alertmanager_program(folder), &arguments, &[], folder);
-        process.until("its readiness", START, || is_ready(port));
+        process.until("its readiness", PATIENCE, || is_ready(port));
         Self { port, _process: process }
     }
 }
@@ -173,7 +171,7 @@ impl Prometheus {
             format!("--web.listen-address=127.0.0.1:{port}"),
         ];
         let mut process = Process::start("prometheus", &program(PROGRAMS[0]).unwrap(), &arguments, &[], folder);
-        process.until("its readiness", START, || is_ready(port));
+        process.until("its readiness", PATIENCE, || is_ready(port));
         Self { port, _process: process }
     }
 

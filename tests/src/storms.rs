@@ -190,7 +190,7 @@ impl Weather {
                     if number == size / 2 {
                         touch("late", &touchpoint("late", Some("late"), Stage::Farewell, first));
                         producer.flush(PATIENCE).unwrap();
-                        std::thread::sleep(Duration::from_secs(5)); // more than its grace
+                        bench.wait_long_until(now_ms() + 1_500, PATIENCE, || ()); // more than its grace
                     }
                     let before = i64::try_from(number).unwrap() + 1;
                     let mut touchpoint = touchpoint("late", Some("late"), Stage::Fulfilment, first - before);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use motmot_core::moment::MomentState::Recovered;
 use motmot_desk::{Change, Trouble};
 use motmot_tests::desk::TestDesk;
-use motmot_tests::kafka::{broker, create, unique};
+use motmot_tests::kafka::{PATIENCE, broker, create, unique};
 use motmot_tests::moments::{Teller, delete_topic, grow_topic, in_state, vip_waits};
 use motmot_tests::process::eventually;
 use motmot_wire::{NotYet, ReadError, Reader, RecordType, SchemaSource, Writer, WriterSchema};
@@ -16,7 +16,6 @@ use motmot_wire::{NotYet, ReadError, Reader, RecordType, SchemaSource, Writer, W
 const OPEN: &str = "motmot_moments_open{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
 const FLAGGED: &str = "motmot_moments_flagged_total{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
 const OLDEST: &str = "motmot_moments_oldest_open_timestamp_seconds{rule=\"slow-answer\",severity=\"page\",site=\"haifa\"}";
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A topic of two partitions, and who writes to it.
 fn topic(brokers: &str) -> (String, Teller) {

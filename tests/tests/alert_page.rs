@@ -2,17 +2,14 @@
 //! with the rules and configurations that motmot ships. The worker is played by the test; `alert_path.rs` has the real one.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says by a panic what broke")]
 
-use std::time::Duration;
-
 use motmot_core::moment::MomentState;
 use motmot_desk::alerts;
 use motmot_tests::desk::{Page, TestDesk, strategy};
-use motmot_tests::kafka::{broker, create, unique};
+use motmot_tests::kafka::{PATIENCE, broker, create, unique};
 use motmot_tests::moments::{Teller, in_state, vip_waits};
 use motmot_tests::process::{eventually, has_programs};
 use motmot_tests::prometheus::{Alertmanager, Notification, PROGRAMS, Prometheus, Webhook, quick};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const FIRING: &str = "ALERTS{alertname=\"MotmotMomentsOpen\",alertstate=\"firing\"}";
 
 /// Waits for a notification of that status after the first `seen`.

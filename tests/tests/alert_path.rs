@@ -5,18 +5,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use motmot_core::Touchpoint;
 use motmot_tests::desk::STRATEGY;
-use motmot_tests::kafka::{Out, broker, now_ms, produce, unique};
+use motmot_tests::kafka::{Out, PATIENCE, broker, now_ms, produce, unique};
 use motmot_tests::process::{Process, eventually, free_port, has_programs, motmot};
 use motmot_tests::prometheus::{Alertmanager, Notification, PROGRAMS, Prometheus, Webhook, quick};
 use motmot_tests::{http, service};
 use motmot_wire::Writer;
 use serde_json::json;
 
-const PATIENCE: Duration = Duration::from_secs(40);
 const ALERT: &str = "MotmotMomentsOpen";
 
 /// An installation of motmot: its configuration in a folder, its topics on the broker.
@@ -123,7 +121,7 @@ fn a_vip_who_waits_pages_a_dead_worker_resolves_nothing_and_the_answer_does() {
     assert_eq!(page.annotation("summary"), "1 open at haifa: A customer waits for an agent");
 
     eventually("a snapshot", PATIENCE, || {
-        http::get(worker_port, "/metrics").filter(|(_, page)| page.contains("motmot_snapshot_offset{"))
+        http::get(worker_port, "/metrics").filter(|(_, page)| page.contains("motmot_snapshot_bytes{"))
     });
     the_reference_has_every_metric(&[worker_port, desk_port]);
 

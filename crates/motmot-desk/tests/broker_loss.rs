@@ -14,7 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 const TOPIC: &str = "moments";
 
 fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
