@@ -32,7 +32,9 @@ fn a_customer_with_thousands_of_cycles() {
 #[test]
 fn a_customer_with_thousands_of_contacts_without_an_id() {
     let Some(measured) = weather("a_customer_with_thousands_of_contacts", Storm::Assembled(5_000)) else { return };
-    assert!(measured.outcomes["folded"] + measured.outcomes["overflow"] > 5_000, "{:?}", measured.outcomes);
+    // What waits at a broker that stands still for longer than the grace is late.
+    let counted: u64 = ["folded", "overflow", "late"].map(|outcome| measured.outcomes[outcome]).iter().sum();
+    assert!(counted > 5_000, "{:?}", measured.outcomes);
 }
 
 #[test]
