@@ -83,8 +83,8 @@ impl Measured {
 const PACE: Duration = Duration::from_millis(20);
 /// How long the worker has to itself before the storm, with everybody else.
 const CALM: Duration = Duration::from_secs(5);
-/// How long everybody else is looked at, if the storm is over sooner.
-const LONG_ENOUGH: Duration = Duration::from_secs(2);
+/// How long everybody else is looked at at least, and how many flags it takes, if the storm is over sooner.
+const ENOUGH: (Duration, usize) = (Duration::from_secs(2), 50);
 /// How long a storm may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -134,7 +134,8 @@ pub fn run(broker: &str, dir: &Path, weather: Weather) -> Measured {
         }
         bench.wait_long_until(over, PATIENCE, || ());
         let wall = begun.elapsed();
-        std::thread::sleep(LONG_ENOUGH.saturating_sub(wall));
+        let is_enough = || begun.elapsed() > ENOUGH.0 && others.flags(begun).len() > ENOUGH.1;
+        eventually("more flags", PATIENCE, || is_enough().then_some(()));
         others.end();
         eventually("everybody else's flags", PATIENCE, || others.are_seen(begun).then_some(()));
         let mut flags: Vec<_> = others.flags(begun).iter().map(|flag| flag.seen - flag.sent).collect();
