@@ -91,6 +91,8 @@ impl Fold {
                 self.advance(arrived_at, told);
                 self.now = Some(arrived_at);
                 self.engine.apply(key, &touchpoint, arrived_at, row.offset, told).unwrap();
+                // a worker may tell of it at once, before a deadline within the next step
+                self.advance(arrived_at, told);
             }
             _ => self.engine.observe(arrived_at),
         }
@@ -155,5 +157,55 @@ impl Told {
         let mut row = Vec::new();
         cycle_key(key, cycle_id, &mut row);
         self.keep(Output::Cycles, row, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use motmot_core::Touchpoint;
+    use motmot_core::touchpoint::{Actor, ActorKind, Outcome, Stage};
+    use motmot_stream::partitioner::partition_of;
+
+    use super::*;
+    use crate::service::encoded;
+
+    const PARTITIONS: i32 = 6;
+
+    fn contact(key: &str, person: i64, at: i64) -> Row {
+        let id = format!("e{person}");
+        let mut touchpoint = Touchpoint::new(id, Timestamp::from_millis(at), Stage::Fulfilment, Outcome::Met, "phone", "harbour");
+        touchpoint.cycle_id = Some(key.into());
+        touchpoint.actor = Some(Actor { kind: ActorKind::Person, id: Some(format!("p{person}").into()), named: true });
+        Row {
+            partition: partition_of(key.as_bytes(), PARTITIONS),
+            offset: person,
+            timestamp: at,
+            key: Some(key.as_bytes().to_vec()),
+            value: Some(encoded(&Writer::new(), &touchpoint)),
+            headers: Vec::new(),
+        }
+    }
+
+    /// A worker that commits at once tells a moment as the last record has it, also when it expires before a step is over.
+    #[test]
+    fn what_a_record_changes_is_told_before_the_next_deadline() {
+        let strategy = Arc::new(Strategy::load("chaos", &strategy::text(0)).unwrap());
+        let engine = Engine::new(strategy, NoCold, Position::START);
+        let clock = Timestamp::from_millis(20_000);
+        let mut fold = Fold { engine, swaps: VecDeque::new(), offset: 4, clock, now: None };
+        let mut told = Told { writer: Writer::new(), replayed: Replayed::default(), states: BTreeMap::new() };
+        // Raised with the third, at 1,200 ms, and open for six seconds.
+        for (person, at) in [(0, 1_000), (1, 1_100), (2, 1_200), (3, 7_200 - STEP_MS / 2)] {
+            fold.fold(&contact("cycle", person, at), PARTITIONS, &Reader::new(), &mut told);
+        }
+        fold.advance(clock, &mut told);
+        let reader = Reader::new();
+        let moments = told.replayed.moments.iter().map(|(_, value)| reader.moment(value).unwrap());
+        let told: BTreeSet<_> = moments
+            .filter(|moment| &*moment.rule == "handed-around")
+            .map(|moment| (format!("{:?}", moment.state), moment.observed))
+            .collect();
+        let expected = [("Raised", 3), ("Raised", 4), ("Expired", 4)];
+        assert_eq!(told, expected.map(|(state, observed)| (state.to_owned(), Some(observed))).into());
     }
 }

@@ -79,9 +79,12 @@ pub(super) fn check_equal(observed: &Observed, reader: &Reader) -> Faults {
     faults
 }
 
-/// Of every moment that was ever told: by which states it went.
-fn lives(observed: &Observed, reader: &Reader) -> BTreeMap<Vec<u8>, Vec<(MomentState, String)>> {
-    let mut lives: BTreeMap<Vec<u8>, Vec<(MomentState, String)>> = BTreeMap::new();
+/// Of moments, by their ids: by which states each went, and where.
+type Lives = BTreeMap<Vec<u8>, Vec<(MomentState, String)>>;
+
+/// Of every moment that was ever told.
+fn lives(observed: &Observed, reader: &Reader) -> Lives {
+    let mut lives = Lives::new();
     for row in observed.rows(Output::Moments) {
         let Some(moment) = row.value.as_deref().and_then(|value| reader.moment(value).ok()) else { continue };
         let place = format!("{}:{}, rule {}, strategy {}", row.partition, row.offset, moment.rule, moment.strategy);
@@ -101,8 +104,9 @@ pub(super) fn retracted(observed: &Observed) -> usize {
 /// unchanged, but after a start.
 pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
     let mut faults = Vec::new();
-    for (id, life) in lives(observed, reader) {
-        let name = String::from_utf8_lossy(&id).into_owned();
+    let lives = lives(observed, reader);
+    for (id, life) in &lives {
+        let name = String::from_utf8_lossy(id);
         if let Some((MomentState::Retracted, place)) = life.first() {
             faults.push(format!("{name} is taken back at {place}, and was never told"));
         }
@@ -118,12 +122,12 @@ pub(super) fn check_lives(observed: &Observed, reader: &Reader) -> Faults {
                 raised_again.push(place.as_str());
             }
         }
-        let explained = observed.replayed.raised_again.get(&id).copied().unwrap_or(0);
+        let explained = observed.replayed.raised_again.get(id).copied().unwrap_or(0);
         if raised_again.len() > explained {
             faults.push(format!("{name} had ended and is raised again at {raised_again:?}; one fold does so {explained} times"));
         }
     }
-    faults.extend(check_versions(observed, reader));
+    faults.extend(check_versions(observed, &lives, reader));
     for (output, row, is_after_start) in repeated(observed) {
         if !is_after_start {
             let key = String::from_utf8_lossy(row.key.as_deref().unwrap_or_default()).replace('\0', " / ");
@@ -157,19 +161,19 @@ pub(super) fn repeated(observed: &Observed) -> Vec<(Output, &Row, bool)> {
 
 /// Every row that a moment ever had, also one that a later row has replaced, is one that the fold tells of it; but for those that were taken
 /// back or measured anew next: a tick may be a moment ahead of the log.
-fn check_versions(observed: &Observed, reader: &Reader) -> Faults {
+fn check_versions(observed: &Observed, lives: &Lives, reader: &Reader) -> Faults {
     let mut unexplained: BTreeMap<&[u8], &Row> = BTreeMap::new();
     let mut faults = Vec::new();
     for row in observed.rows(Output::Moments) {
         let (id, value) = (row.key.as_deref().unwrap_or_default(), row.value.as_deref().unwrap_or_default());
         let before = unexplained.remove(id);
         let is_mended = |before: &&Row| is_taken_back(before, row, reader) || is_measured_anew(observed, before, row, reader);
-        faults.extend(before.filter(|before| !is_mended(before)).map(|before| unknown(before, reader)));
+        faults.extend(before.filter(|before| !is_mended(before)).map(|before| unknown(observed, lives, before, reader)));
         if !is_retracted(row, reader) && !observed.replayed.moments.contains(&(id.to_vec(), value.to_vec())) {
             unexplained.insert(id, row);
         }
     }
-    faults.extend(unexplained.into_values().map(|row| unknown(row, reader)));
+    faults.extend(unexplained.into_values().map(|row| unknown(observed, lives, row, reader)));
     faults
 }
 
@@ -208,7 +212,16 @@ fn is_measured_anew(observed: &Observed, before: &Row, row: &Row, reader: &Reade
         && format!("{:?}", Moment { observed: new.observed, ..old.clone() }) == format!("{new:?}")
 }
 
-fn unknown(row: &Row, reader: &Reader) -> String {
-    let words = words(Output::Moments, row, reader);
-    format!("the moment's row at {}:{} is none that one fold ever tells:\n    {words}", row.partition, row.offset)
+fn unknown(observed: &Observed, lives: &Lives, row: &Row, reader: &Reader) -> String {
+    let id = row.key.clone().unwrap_or_default();
+    let life = lives.get(&id);
+    let versions = observed.replayed.moments.range((id.clone(), Vec::new())..).take_while(|(of, _)| *of == id);
+    let versions: Vec<_> = versions.map(|(_, value)| words_of(Output::Moments, value, reader)).collect();
+    format!(
+        "the moment's row at {}:{} is none that one fold ever tells:\n    {}\n  it went by {life:?}, and what one fold tells of it is\n    {}",
+        row.partition,
+        row.offset,
+        words(Output::Moments, row, reader),
+        versions.join("\n    ")
+    )
 }
