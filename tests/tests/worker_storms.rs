@@ -19,6 +19,7 @@ fn weather(test: &str, storm: Storm) -> Option<Measured> {
     let dir = tempfile::tempdir().unwrap();
     let measured = run(&broker, dir.path(), Weather { storm, rate: 20_000, limit: Duration::from_secs(6) });
     assert!(measured.growth() < GROWTH, "{storm:?}: memory grew by {} bytes", measured.growth());
+    assert!(measured.flags.len() > 50, "{storm:?}: {} flags of everybody else's", measured.flags.len());
     Some(measured)
 }
 

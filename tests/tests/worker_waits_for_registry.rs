@@ -108,6 +108,7 @@ fn only_the_partition_that_needs_it_and_a_re_fold_likewise() {
         });
         std::thread::sleep(Duration::from_secs(1));
         assert_eq!(gauge(&metrics, "motmot_worker_waiting_partitions"), 1.0, "it stands");
+        assert_eq!(gauge(&metrics, "motmot_worker_refolding_partitions"), 1.0, "the other one has ended");
         again.is_there.store(true, Ordering::Relaxed);
         kafka::wait_for("the re-fold", || second.health().obstacle().is_none());
     });

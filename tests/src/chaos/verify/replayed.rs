@@ -50,7 +50,7 @@ pub struct Replayed {
 pub(super) fn fold(rows: &[Row], contents: &Contents, bench: &Bench, committed: &BTreeMap<i32, (i64, String)>) -> Replayed {
     let strategies = strategy::all();
     let reader = Reader::new();
-    let mut told = Told { writer: Writer::new(), replayed: Replayed::default(), states: BTreeMap::new() };
+    let mut told = Told::default();
     let begin = |(partition, (offset, metadata)): (&i32, &(i64, String))| {
         let swaps = contents.swaps(&bench.name, &bench.topics.touchpoints, *partition);
         let in_force: StrategyId = metadata.split(';').nth(3).unwrap().parse().unwrap();
@@ -111,6 +111,7 @@ impl Fold {
 }
 
 /// Hears all, and keeps the last row of each key.
+#[derive(Default)]
 struct Told {
     writer: Writer,
     replayed: Replayed,
@@ -193,7 +194,7 @@ mod tests {
         let engine = Engine::new(strategy, NoCold, Position::START);
         let clock = Timestamp::from_millis(20_000);
         let mut fold = Fold { engine, swaps: VecDeque::new(), offset: 4, clock, now: None };
-        let mut told = Told { writer: Writer::new(), replayed: Replayed::default(), states: BTreeMap::new() };
+        let mut told = Told::default();
         // Raised with the third, at 1,200 ms, and open for six seconds.
         for (person, at) in [(0, 1_000), (1, 1_100), (2, 1_200), (3, 7_200 - STEP_MS / 2)] {
             fold.fold(&contact("cycle", person, at), PARTITIONS, &Reader::new(), &mut told);
